@@ -1,0 +1,1 @@
+"""The shell verbs: parse, call one function, print. One file per verb."""

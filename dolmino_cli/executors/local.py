@@ -1,0 +1,79 @@
+"""Run independent tasks in local worker processes (or in this one when there is one worker)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from dolmino_cli.errors import RunFailed
+from dolmino_cli.executors import counters as progress_counters
+from dolmino_cli.executors.counters import Counters
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def context(preload: Sequence[str] = ()) -> multiprocessing.context.BaseContext:
+    """How workers start: forked from a server that has imported `preload`, so that they share its memory and start at once.
+
+    A plain fork would copy the parent's threads' locks (pyarrow, boto3); a spawn would import everything per worker.
+    """
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload(list(preload))
+    return forkserver
+
+
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int,
+    counters: Counters | None = None,
+    preload: Sequence[str] = (),
+) -> Iterator[tuple[Task, Result]]:
+    """Yield (task, result) as tasks finish, in completion order; `function` and tasks must pickle.
+
+    At most 2 x workers tasks are handed out at a time. The first exception of a task is raised here after the running
+    tasks ended; tasks not yet started are not run. A worker that dies (killed, out of memory) raises RunFailed.
+    """
+    pending_tasks = iter(tasks)
+    if workers <= 1:
+        progress_counters.use(counters)
+        try:
+            for task in pending_tasks:
+                yield task, function(task)
+        finally:
+            progress_counters.use(None)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=(counters,))
+    running: dict[Future[Result], Task] = {}
+    try:
+        for task in pending_tasks:
+            running[pool.submit(function, task)] = task
+            if len(running) >= 2 * workers:
+                yield from _collect(running, return_when=FIRST_COMPLETED)
+        while running:
+            yield from _collect(running, return_when=FIRST_COMPLETED)
+    except BrokenProcessPool:
+        raise RunFailed(
+            "a worker process was killed (out of memory, or by hand); finished shards are kept: run the same command again"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(running: dict[Future[Result], Task], *, return_when: str) -> Iterator[tuple[Task, Result]]:
+    done, _ = wait(running, return_when=return_when)
+    for future in done:
+        yield running.pop(future), future.result()
+
+
+def _start_worker(counters: Counters | None) -> None:
+    # Worker processes are the parallelism: libraries must not start a thread per core inside each.
+    for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
+        os.environ[variable] = "false" if variable.startswith("TOKEN") else "1"
+    progress_counters.use(counters)

@@ -1,0 +1,1 @@
+"""Mixes: manifest, plan, sample, lock."""

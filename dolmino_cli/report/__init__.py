@@ -1,0 +1,1 @@
+"""What people look at: waterfalls and mix tables."""

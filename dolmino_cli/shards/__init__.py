@@ -1,0 +1,1 @@
+"""bytes <-> batches: formats, listing, atomic output, the ledger. Knows nothing of stages."""

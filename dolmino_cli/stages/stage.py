@@ -1,0 +1,37 @@
+"""What a stage is: a frozen keyword-only dataclass of its parameters, and callable."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from dolmino_cli.documents import Batch
+
+
+@runtime_checkable
+class Measure(Protocol):
+    """Adds one named score column and drops nothing.
+
+    The answer for a document depends on the measure's fields and the document alone: never on order, batch
+    size or process. Measures are equal, hashable and picklable by their fields; whatever is heavy (models,
+    tokenizers) is loaded on first use in each process and kept by a cache keyed on the fields.
+    """
+
+    @property
+    def into(self) -> str:
+        """Name of the score column."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far a score may lie from its definition's (0 = exact). Decisions closer than this to a bound are counted."""
+
+    def prepare(self) -> dict[str, str]:
+        """Run once before any worker starts: fetch and check what the measure needs.
+
+        Returns the identity of what was loaded (sha256 of the model, engine and version, ...); it becomes part
+        of the recipe's hash and stands in every ledger entry. Raises ConfigError, StorageError or MissingExtra.
+        """
+
+    def __call__(self, batch: Batch) -> pa.Array:
+        """One score per document of the batch, float64 or int64; null = could not be measured."""

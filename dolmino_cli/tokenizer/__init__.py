@@ -1,0 +1,1 @@
+"""Which tokenizer, exactly, and the fastest engine that gives its ids."""

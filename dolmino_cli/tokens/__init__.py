@@ -1,0 +1,1 @@
+"""Token arrays: their format, how documents become them, how they are read."""
