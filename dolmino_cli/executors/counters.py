@@ -16,9 +16,11 @@ class Counters:
 
     @classmethod
     def shared(cls, context: multiprocessing.context.BaseContext) -> Counters:
+        """Counters at zero, in memory that processes started from `context` share."""
         return cls(documents=context.Value("q", 0), bytes=context.Value("q", 0))
 
     def read(self) -> tuple[int, int]:
+        """(documents, bytes) so far."""
         return self.documents.value, self.bytes.value
 
 

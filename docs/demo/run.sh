@@ -1,0 +1,41 @@
+#!/bin/sh
+# The demo: raw shards -> filtered documents -> token arrays -> a sampled mix. Each line is a command you can type.
+set -eu
+cd "$(dirname "$0")/../.."
+out=demo-output
+rm -rf "$out"
+mkdir -p "$out"
+say() { printf '\n== %s\n' "$1"; }
+
+say "1. Make inputs: six sources with good and bad documents, a tokenizer, a quality model"
+python docs/demo/make_inputs.py "$out"
+python docs/demo/train_quality.py "$out/quality.txt" "$out/quality.bin"
+
+say "2. Filter each source with its recipe"
+for source in dclm flan stackexchange pes2o wiki math; do
+    dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source" --workers 2
+done
+
+say "3. Retokenize what was kept"
+for source in dclm flan stackexchange pes2o wiki math; do
+    dolmino retokenize "$out/filtered/$source" --tokenizer "$out/tokenizer" --output "$out/tokens/$source"
+done
+
+say "4. Plan the mix"
+dolmino mix plan docs/demo/mix.yaml --arrays "$out/tokens"
+
+say "5. Sample it"
+dolmino sample docs/demo/mix.yaml --arrays "$out/tokens" --output "$out/mix" --workers 2
+
+say "6. Sample it again, from the lock: the same bytes"
+dolmino sample "$out/mix/demo-50b.lock.json" --arrays "$out/tokens" --output "$out/mix-again"
+cmp "$out/mix/part-00000.npy" "$out/mix-again/part-00000.npy" && echo "identical: $out/mix/part-00000.npy $out/mix-again/part-00000.npy"
+
+say "Where everything is"
+cat <<END
+$out/raw/         the generated shards
+$out/filtered/    documents kept, attributes (every score, why each document went), ledger
+$out/tokens/      token arrays, one folder per source
+$out/mix/         the mix: part-*.npy (tokens), part-*.csv.gz (provenance), demo-50b.lock.json
+docs/demo/        the recipes, the mix manifest and this script
+END

@@ -1,0 +1,73 @@
+"""`dolmino filter`: one recipe over any number of shards."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, Workers
+
+
+def filter_shards(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
+    ],
+    inputs: Inputs,
+    output: OutputOption,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    error: OnError = "fail",
+    scores: Annotated[
+        str | None, typer.Option("--scores", metavar="DIR", help="Decide from the scores of an earlier run; measure nothing.")
+    ] = None,
+    rejects: Annotated[bool, typer.Option("--rejects", help="Also write the dropped documents, to rejects/.")] = False,
+    measure_dropped: Annotated[
+        bool, typer.Option("--measure-dropped", help="Score documents that an earlier decision dropped, too (slower).")
+    ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="zst|gz|plain|parquet|same", help="Of the documents written. Default: zst; Parquet stays Parquet."
+        ),
+    ] = None,
+    expect: Annotated[
+        str, typer.Option("--expect", metavar="report|fail", help="When retention leaves a published band.")
+    ] = "report",
+    dry_run: DryRun = False,
+) -> None:
+    """Keep the documents that a RECIPE keeps; say why every other one went.
+
+    Writes documents/, attributes/ (one row per input document: id, line, every score, kept, reason), quarantine/ and
+    ledger/ under --output. Run it again and finished shards are skipped.
+
+    [bold]Examples[/bold]
+
+      dolmino filter dclm s3://bucket/dclm/ -o s3://bucket/filtered/dclm -w 16
+
+      dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
+
+      dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
+    """
+    from dolmino_cli.bundled import find
+    from dolmino_cli.cli.run_recipe import choose, run_recipe
+    from dolmino_cli.pipeline.shard_task import Options
+    from dolmino_cli.recipe import load_recipe
+
+    options = Options(
+        on_error=choose("--error", error, ("fail", "quarantine")),
+        rejects=rejects,
+        measure_dropped=measure_dropped,
+        format=choose("--format", format_, ("zst", "gz", "plain", "parquet", "same")) if format_ else None,
+        scores=scores,
+    )
+    fail_unexpected = choose("--expect", expect, ("report", "fail")) == "fail"
+    run_recipe(
+        load_recipe(find("filters", recipe), set_ or ()),
+        inputs,
+        output=output,
+        options=options,
+        workers=workers,
+        dry_run=dry_run,
+        fail_unexpected=fail_unexpected,
+    )

@@ -1,0 +1,72 @@
+"""The `dolmino` command: its verbs, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from dolmino_cli import __version__
+from dolmino_cli.cli import filter as filter_verb
+from dolmino_cli.cli import mix as mix_verbs
+from dolmino_cli.cli import retokenize as retokenize_verb
+from dolmino_cli.cli import sample as sample_verb
+from dolmino_cli.cli import score as score_verb
+from dolmino_cli.errors import DolminoError
+
+app = typer.Typer(
+    name="dolmino",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help=(
+        "Build Dolmino-style mid-training mixes: raw shards -> filtered documents -> token arrays -> a sampled mix, "
+        "reproducible from two folders of YAML."
+    ),
+    epilog="Example: dolmino filter dclm s3://bucket/dclm/ --output s3://bucket/filtered/dclm --workers 16",
+)
+app.command("filter")(filter_verb.filter_shards)
+app.command("score")(score_verb.score_shards)
+app.command("retokenize")(retokenize_verb.retokenize)
+app.add_typer(mix_verbs.app, name="mix")
+app.command("sample")(sample_verb.sample)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dolmino {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, not only its line.")] = False,
+) -> None:
+    """Set what holds for every verb."""
+    if debug:
+        os.environ["DOLMINO_DEBUG"] = "1"
+
+
+def run() -> None:
+    """Entry point. Exit codes: 0 done, 1 the run failed, 2 the request was wrong."""
+    try:
+        app()
+    except DolminoError as error:
+        if os.environ.get("DOLMINO_DEBUG"):
+            traceback.print_exc()
+        typer.echo(f"dolmino: error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("dolmino: stopped; finished shards are kept, run the same command to go on", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,90 @@
+"""What `filter` and `score` share: list, plan, run with progress, show the waterfall."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from typing import TypeVar
+
+from dolmino_cli.cli.console import err, out, tracked
+from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.executors.counters import Counters
+from dolmino_cli.pipeline.dry_run import predict
+from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
+from dolmino_cli.pipeline.shard_task import Options
+from dolmino_cli.recipe import Recipe
+from dolmino_cli.report.waterfall import prediction_table, scores_line, waterfall_table
+from dolmino_cli.shards.listing import list_shards
+
+T = TypeVar("T", bound=str)
+
+
+def choose(option: str, value: str, allowed: Sequence[T]) -> T:
+    """`value` as one of `allowed`. Raises ConfigError otherwise."""
+    for choice in allowed:
+        if choice == value:
+            return choice
+    raise ConfigError(f"{option} {value!r}: allowed: {', '.join(allowed)}")
+
+
+def run_recipe(
+    recipe: Recipe,
+    inputs: Sequence[str],
+    *,
+    output: str,
+    options: Options,
+    workers: int,
+    dry_run: bool,
+    fail_unexpected: bool = False,
+) -> None:
+    """Run `recipe` over `inputs` and print what happened. Raises DolminoError."""
+    shards = list_shards(inputs)
+    listed_bytes = sum(shard.bytes for shard in shards)
+    err.print(f"{recipe.name}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB", soft_wrap=True)
+    if dry_run:
+        out.print(prediction_table(predict(recipe, shards, options, workers=workers)))
+        return
+    run = plan_run(recipe, shards, output, options)
+    for score, loaded in run.loaded.items():
+        err.print(
+            f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}", soft_wrap=True
+        )
+    if run.finished:
+        err.print(f"  {len(run.finished):,} shards are done already and skipped", soft_wrap=True)
+    _execute(run, workers)
+    finish(run)
+    _show(run, fail_unexpected)
+
+
+def _execute(run: Run, workers: int) -> None:
+    counters = Counters.shared(multiprocessing.get_context("forkserver"))
+    sizes = {task.shard.name: task.shard.bytes for task in run.tasks}
+    entries = execute(run, workers=workers, counters=counters)
+    what = "score" if not run.options.decide else "filter"
+    for _ in tracked(
+        entries,
+        what=what,
+        total_bytes=sum(sizes.values()),
+        size_of=lambda entry: sizes[entry.task],
+        read=counters.read,
+        shards=len(run.tasks),
+    ):
+        pass
+
+
+def _show(run: Run, fail_unexpected: bool) -> None:
+    if run.options.decide:
+        out.print(waterfall_table(run.recipe, run.tally))
+    else:
+        out.print(scores_line(run.recipe, run.tally))
+    if run.tally.quarantined:
+        out.print(f"{run.tally.quarantined:,} records quarantined: see {run.output}/quarantine", soft_wrap=True)
+    near = sum(step.near for step in run.tally.steps)
+    if near:
+        out.print(f"{near:,} documents lie closer to a bound than the scoring's tolerance", soft_wrap=True)
+    problems = unmet_expectations(run)
+    for problem in problems:
+        out.print(f"not as expected: {problem}", soft_wrap=True)
+    out.print(f"written to {run.output}", soft_wrap=True)
+    if problems and fail_unexpected:
+        raise RunFailed(f"retention left the expected band ({'; '.join(problems)}); outputs are complete")

@@ -1,0 +1,42 @@
+"""`dolmino score`: only the measures of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, Workers
+
+
+def score_shards(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
+    ],
+    inputs: Inputs,
+    output: OutputOption,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    error: OnError = "fail",
+    dry_run: DryRun = False,
+) -> None:
+    """Measure every document with a RECIPE's measures; decide nothing, rewrite nothing.
+
+    Writes attributes/ (one row per document) and ledger/ under --output. `dolmino filter --scores` then decides from
+    them, as often as thresholds move.
+
+    [bold]Examples[/bold]
+
+      dolmino score dclm s3://bucket/dclm/ -o s3://bucket/scores/dclm -w 16
+
+      dolmino filter dclm s3://bucket/dclm/ -o out --scores s3://bucket/scores/dclm
+    """
+    from dolmino_cli.bundled import find
+    from dolmino_cli.cli.run_recipe import choose, run_recipe
+    from dolmino_cli.pipeline.shard_task import Options
+    from dolmino_cli.recipe import load_recipe
+
+    options = Options(decide=False, on_error=choose("--error", error, ("fail", "quarantine")))
+    run_recipe(
+        load_recipe(find("filters", recipe), set_ or ()), inputs, output=output, options=options, workers=workers, dry_run=dry_run
+    )

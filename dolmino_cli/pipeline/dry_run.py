@@ -1,0 +1,111 @@
+"""A sample of the shards through the recipe, and what it says of the whole."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import zstandard
+
+from dolmino_cli.documents import Batch
+from dolmino_cli.pipeline.evaluate import evaluate
+from dolmino_cli.pipeline.existing_scores import ExistingScores
+from dolmino_cli.pipeline.run import prepare
+from dolmino_cli.pipeline.shard_task import Options
+from dolmino_cli.pipeline.tally import StageTally
+from dolmino_cli.recipe import Recipe
+from dolmino_cli.shards.listing import Shard
+from dolmino_cli.shards.reading import read_batches
+
+SAMPLE_SHARDS = 4
+SAMPLE_DOCUMENTS_PER_SHARD = 4000
+# dolma2 on English prose, measured; a recipe's tokenizer may differ by some 10 %.
+BYTES_PER_TOKEN = 4.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """`tally` counts the sample; the other figures are for all shards. Seconds are wall time with `workers`."""
+
+    recipe: Recipe
+    tally: StageTally
+    sampled: str
+    documents_kept: int
+    text_bytes_kept: int
+    output_bytes: int
+    tokens_kept: int
+    bytes_per_token: float
+    seconds: float
+    workers: int
+
+
+def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, workers: int) -> Prediction:
+    """Run the head of a few evenly spaced shards through `recipe`; write nothing.
+
+    The whole is scaled by bytes: the sample's records are compressed as the shards are, which tells how much of the
+    listed bytes they stand for.
+    """
+    prepare(recipe, options)
+    tally, seconds = StageTally.of(recipe.decisions), Counter[str]()
+    chosen = (
+        [shards[i * len(shards) // SAMPLE_SHARDS] for i in range(SAMPLE_SHARDS)] if len(shards) > SAMPLE_SHARDS else list(shards)
+    )
+    sampled_bytes = written_bytes = 0
+    warm = False
+    started = time.perf_counter()
+    for shard in chosen:
+        existing = None
+        if options.scores:
+            existing = ExistingScores(options.scores, shard.name, tuple(measure.into for measure in recipe.measures))
+        documents = 0
+        for batch, quarantined in read_batches(shard, on_error=options.on_error):
+            if len(batch) == 0:
+                continue
+            outcome_scores = existing.take(batch) if existing else None
+            if not warm:
+                # The first batch pays for loading models and compiling kernels; the rate must not.
+                evaluate(recipe, batch, tally=StageTally.of(recipe.decisions), seconds=Counter(), existing=outcome_scores)
+                warm, started = True, time.perf_counter()
+            outcome = evaluate(
+                recipe,
+                batch,
+                tally=tally,
+                seconds=seconds,
+                decide=options.decide,
+                measure_dropped=options.measure_dropped,
+                existing=outcome_scores,
+            )
+            tally.documents_in += len(batch)
+            tally.quarantined += len(quarantined)
+            tally.bytes_in += pc.sum(pc.binary_length(batch.text)).as_py()
+            sampled_bytes += _stored_bytes(batch, compressed=not shard.path.endswith(("jsonl", "json", "ndjson")))
+            written_bytes += _stored_bytes(batch.where(outcome.kept), compressed=True) if options.decide else 0
+            documents += len(batch)
+            if documents >= SAMPLE_DOCUMENTS_PER_SHARD:
+                break
+    elapsed = time.perf_counter() - started
+    scale = sum(shard.bytes for shard in shards) / sampled_bytes if sampled_bytes else 0.0
+    return Prediction(
+        recipe=recipe,
+        tally=tally,
+        sampled=f"{tally.documents_in:,} documents from {len(chosen)} of {len(shards):,} shards",
+        documents_kept=round(tally.documents_kept * scale),
+        text_bytes_kept=round(tally.bytes_kept * scale),
+        output_bytes=round(written_bytes * scale),
+        tokens_kept=round(tally.bytes_kept * scale / BYTES_PER_TOKEN),
+        bytes_per_token=BYTES_PER_TOKEN,
+        seconds=elapsed * scale / workers,
+        workers=workers,
+    )
+
+
+def _stored_bytes(batch: Batch, *, compressed: bool) -> int:
+    texts = batch.text if pa.types.is_struct(batch.record.type) else batch.record
+    if not compressed:
+        return (pc.sum(pc.binary_length(texts)).as_py() or 0) + len(texts)
+    joined = b"\n".join(value.as_buffer() for value in texts.cast(pa.large_binary()))
+    return len(zstandard.ZstdCompressor(level=3).compress(joined))

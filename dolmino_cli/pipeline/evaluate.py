@@ -1,0 +1,106 @@
+"""A recipe's stages over one batch: which documents stay, for what reason the others go, and every score."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dolmino_cli.documents import Batch
+from dolmino_cli.pipeline.tally import StageTally
+from dolmino_cli.recipe import Recipe
+from dolmino_cli.stages.keep import Keep
+from dolmino_cli.stages.stage import Measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """The outcome for one batch; all columns have one row per document of it, in order.
+
+    `reason` is null where the document is kept. A score is null where it was not measured.
+    """
+
+    scores: dict[str, pa.Array]
+    kept: np.ndarray
+    reason: pa.Array
+
+    def attributes(self, batch: Batch) -> pa.RecordBatch:
+        """The sidecar rows: id, line, every score, kept, reason."""
+        columns = {"id": batch.id, "line": batch.line, **self.scores, "kept": pa.array(self.kept), "reason": self.reason}
+        return pa.RecordBatch.from_pydict(columns)
+
+
+def evaluate(
+    recipe: Recipe,
+    batch: Batch,
+    *,
+    tally: StageTally,
+    seconds: Counter[str],
+    decide: bool = True,
+    measure_dropped: bool = False,
+    existing: Mapping[str, pa.Array] | None = None,
+) -> Evaluated:
+    """Run the stages over `batch` in order.
+
+    A document dropped by an earlier decision is not measured by later stages unless `measure_dropped`. With
+    `decide=False` decisions are passed over (`dolmino score`). Scores in `existing` (one row per document) are
+    taken instead of measuring. Counts go to `tally`, wall seconds to `seconds[score or reason]`.
+    """
+    total = len(batch)
+    alive = np.ones(total, dtype=bool)
+    dropped_by = np.full(total, -1, dtype=np.int32)
+    scores: dict[str, pa.Array] = {}
+    remaining = batch
+    text_bytes = pc.binary_length(batch.text).to_numpy()
+    decisions = recipe.decisions
+    for stage in recipe.stages:
+        started = time.perf_counter()
+        if not isinstance(stage, Keep):
+            if existing is not None and stage.into in existing:
+                scores[stage.into] = existing[stage.into]
+            elif measure_dropped or len(remaining) == total:
+                scores[stage.into] = _measure(stage, batch)
+            else:
+                scores[stage.into] = _spread(_measure(stage, remaining), alive)
+            seconds[stage.into] += time.perf_counter() - started
+        elif decide:
+            number = decisions.index(stage)
+            column = scores[stage.score]
+            of_remaining = column if len(remaining) == total else column.filter(pa.array(alive))
+            keeps = stage.decide(of_remaining, remaining)
+            tally.add(
+                number,
+                keeps=keeps,
+                text_bytes=text_bytes[alive],
+                near=stage.near(of_remaining, _tolerance(recipe, stage.score)),
+            )
+            if not keeps.all():
+                places = np.flatnonzero(alive)
+                dropped_by[places[~keeps]] = number
+                alive[places[~keeps]] = False
+                remaining = remaining.where(keeps)
+            seconds[stage.reason] += time.perf_counter() - started
+    reasons = pa.array([decision.reason for decision in decisions], pa.string())
+    reason = reasons.take(pa.array(dropped_by, mask=dropped_by < 0))
+    return Evaluated(scores=scores, kept=alive, reason=reason)
+
+
+def _measure(stage: Measure, batch: Batch) -> pa.Array:
+    score = stage(batch)
+    assert len(score) == len(batch), f"{stage!r} gave {len(score)} scores for {len(batch)} documents"
+    return score
+
+
+def _spread(scores: pa.Array, alive: np.ndarray) -> pa.Array:
+    """Scores of the documents alive, laid out over all documents; null elsewhere."""
+    places = np.cumsum(alive) - 1
+    return scores.take(pa.array(places, mask=~alive))
+
+
+def _tolerance(recipe: Recipe, score: str) -> float:
+    return next(measure.tolerance for measure in recipe.measures if measure.into == score)

@@ -1,0 +1,182 @@
+"""A recipe over all shards: what is done already, what is left, and the summary of the whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dolmino_cli import __version__
+from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.pipeline import existing_scores
+from dolmino_cli.pipeline.names import documents_name
+from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
+from dolmino_cli.pipeline.tally import StageTally, total
+from dolmino_cli.recipe import Recipe, recipe_hash
+from dolmino_cli.shards.ledger import LedgerEntry, difference, entries
+from dolmino_cli.shards.listing import Shard
+from dolmino_cli.shards.storage import Output
+
+SUMMARY_VERSION = 1
+# What a worker imports before it is forked, so that no worker pays for it.
+PRELOAD = ("dolmino_cli.pipeline.shard_task", "dolmino_cli.kernels.fasttext_score", "dolmino_cli.kernels.repetition")
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A planned run: finished entries by shard name, and the tasks left."""
+
+    recipe: Recipe
+    output: str
+    options: Options
+    loaded: dict[str, dict[str, str]]
+    run_recipe: dict[str, Any]
+    shards: Sequence[Shard]
+    finished: dict[str, LedgerEntry]
+    tasks: list[ShardTask] = field(default_factory=list)
+
+    @property
+    def tally(self) -> StageTally:
+        """Counts over the finished shards."""
+        return total((StageTally.from_dict(entry.details) for entry in self.finished.values()), self.recipe.decisions)
+
+    @property
+    def seconds(self) -> Counter[str]:
+        """Worker seconds per score, decision, read and write, over the finished shards."""
+        summed: Counter[str] = Counter()
+        for entry in self.finished.values():
+            summed.update(entry.seconds)
+        return summed
+
+
+def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options) -> Run:
+    """Prepare the measures and find which shards are left to do.
+
+    Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
+    what changed.
+    """
+    _refuse_clashing_names(shards, options)
+    loaded = prepare(recipe, options)
+    run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
+    finished = _finished(recipe, shards, output, run_recipe)
+    tasks = [
+        ShardTask(shard=shard, recipe=recipe, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
+        for shard in shards
+        if shard.name not in finished
+    ]
+    return Run(
+        recipe=recipe,
+        output=output,
+        options=options,
+        loaded=loaded,
+        run_recipe=run_recipe,
+        shards=shards,
+        finished=finished,
+        tasks=tasks,
+    )
+
+
+def prepare(recipe: Recipe, options: Options) -> dict[str, dict[str, str]]:
+    """What every measure loads, by score name; scores taken from an earlier run need nothing."""
+    if options.scores:
+        return existing_scores.check_same_measures(options.scores, recipe)
+    return {measure.into: measure.prepare() for measure in recipe.measures}
+
+
+def execute(run: Run, *, workers: int, counters: Counters | None = None) -> Iterator[LedgerEntry]:
+    """Run the tasks left; yields each shard's entry as it finishes. `finish` must be called after the last.
+
+    All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure,
+    that failure) is raised.
+    """
+    Output(run.output).put("run.json", _summary(run, complete=False))
+    failures: list[DolminoError] = []
+    for task, outcome in run_tasks(_attempt, run.tasks, workers=workers, counters=counters, preload=PRELOAD):
+        if isinstance(outcome, DolminoError):
+            failures.append(outcome)
+        else:
+            run.finished[task.shard.name] = outcome
+            yield outcome
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        lines = "\n".join(f"  {failure}" for failure in failures)
+        raise RunFailed(
+            f"{len(failures)} of {len(run.tasks)} shards failed; the others are done and skipped on a rerun:\n{lines}"
+        )
+
+
+def finish(run: Run) -> None:
+    """Write the run's summary, after every shard is done."""
+    assert len(run.finished) == len(run.shards), "finish called before every shard was done"
+    Output(run.output).put("run.json", _summary(run, complete=True))
+
+
+def unmet_expectations(run: Run) -> list[str]:
+    """Decisions whose retention left its published band, in words."""
+    problems = []
+    for decision, step in zip(run.recipe.decisions, run.tally.steps, strict=True):
+        got = step.retention_percent
+        if decision.expect is not None and got is not None and abs(got - decision.expect.percent) > decision.expect.within:
+            band = f"{decision.expect.percent:g} ± {decision.expect.within:g} %"
+            problems.append(f"{decision.reason} keeps {got:.1f} % of documents, expected {band}")
+    return problems
+
+
+def _attempt(task: ShardTask) -> LedgerEntry | DolminoError:
+    """A task's entry, or what it failed with: one bad shard must not stop the rest."""
+    try:
+        return run_shard(task)
+    except DolminoError as error:
+        return error
+
+
+def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:
+    by_name = {shard.name: shard for shard in shards}
+    finished = {}
+    for entry in entries(Output(output)):
+        shard = by_name.get(entry.task)
+        if shard is None:
+            raise ConfigError(
+                f"{output} holds results of {entry.task!r}, which is not among the inputs now; "
+                "give the same inputs, or another --output"
+            )
+        changed = difference(entry, recipe=run_recipe, input=shard.identity())
+        if changed:
+            raise ConfigError(
+                f"{output} holds results for {entry.task!r} of another run: {'; '.join(changed)}; "
+                "use another --output, or delete this one"
+            )
+        finished[entry.task] = entry
+    return finished
+
+
+def _refuse_clashing_names(shards: Sequence[Shard], options: Options) -> None:
+    written: dict[str, Shard] = {}
+    for shard in shards:
+        name = documents_name(shard.name, options.format if options.format != "same" else None)
+        if name in written:
+            raise ConfigError(f"{written[name].path} and {shard.path} would both be written to {name}; run them into two outputs")
+        written[name] = shard
+
+
+def _summary(run: Run, *, complete: bool) -> bytes:
+    content = {
+        "dolmino_run": SUMMARY_VERSION,
+        "dolmino": __version__,
+        "complete": complete,
+        "recipe": run.recipe.resolved(),
+        "recipe_sha256": recipe_hash(run.recipe.resolved(), run.loaded),
+        "options": run.options.recorded(),
+        "loaded": run.loaded,
+        "shards": len(run.shards),
+        "input_bytes": sum(shard.bytes for shard in run.shards),
+        "totals": run.tally.as_dict(),
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        "unmet_expectations": unmet_expectations(run),
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,111 @@
+"""What the decisions did, in documents and bytes of text: the figures of the waterfall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dolmino_cli.stages.keep import Keep
+
+
+@dataclass(kw_only=True)
+class Step:
+    """One decision: what came to it and what it dropped. Bytes are UTF-8 bytes of text.
+
+    `near` counts documents whose score lies within the measure's tolerance of the bound.
+    """
+
+    reason: str
+    documents_in: int = 0
+    bytes_in: int = 0
+    documents_dropped: int = 0
+    bytes_dropped: int = 0
+    near: int = 0
+
+    @property
+    def retention_percent(self) -> float | None:
+        """Documents kept, of those that came to this decision; None when none came."""
+        return 100 * (1 - self.documents_dropped / self.documents_in) if self.documents_in else None
+
+
+@dataclass(kw_only=True)
+class StageTally:
+    """Counts of a shard or a run: documents in, each decision's step, quarantined records."""
+
+    steps: list[Step]
+    documents_in: int = 0
+    bytes_in: int = 0
+    quarantined: int = 0
+    bytes_written: int = field(default=0)
+
+    @classmethod
+    def of(cls, decisions: Sequence[Keep]) -> StageTally:
+        """Zero of everything, a step per decision."""
+        return cls(steps=[Step(reason=decision.reason) for decision in decisions])
+
+    @property
+    def documents_kept(self) -> int:
+        """Documents that no decision dropped."""
+        return self.documents_in - sum(step.documents_dropped for step in self.steps)
+
+    @property
+    def bytes_kept(self) -> int:
+        """Bytes of text that no decision dropped."""
+        return self.bytes_in - sum(step.bytes_dropped for step in self.steps)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Documents dropped, by reason."""
+        return {step.reason: step.documents_dropped for step in self.steps}
+
+    def add(self, number: int, *, keeps: np.ndarray, text_bytes: np.ndarray, near: int) -> None:
+        """Count decision `number` over the documents that came to it."""
+        step = self.steps[number]
+        step.documents_in += len(keeps)
+        step.bytes_in += int(text_bytes.sum())
+        step.documents_dropped += int((~keeps).sum())
+        step.bytes_dropped += int(text_bytes[~keeps].sum())
+        step.near += near
+
+    def merge(self, other: StageTally) -> None:
+        """Add the counts of another shard of the same recipe."""
+        assert [s.reason for s in self.steps] == [s.reason for s in other.steps], "tallies of different recipes"
+        self.documents_in += other.documents_in
+        self.bytes_in += other.bytes_in
+        self.quarantined += other.quarantined
+        self.bytes_written += other.bytes_written
+        for mine, theirs in zip(self.steps, other.steps, strict=True):
+            mine.documents_in += theirs.documents_in
+            mine.bytes_in += theirs.bytes_in
+            mine.documents_dropped += theirs.documents_dropped
+            mine.bytes_dropped += theirs.bytes_dropped
+            mine.near += theirs.near
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, for the ledger and the run summary."""
+        return {
+            "documents_in": self.documents_in,
+            "bytes_in": self.bytes_in,
+            "documents_kept": self.documents_kept,
+            "bytes_kept": self.bytes_kept,
+            "quarantined": self.quarantined,
+            "bytes_written": self.bytes_written,
+            "steps": [vars(step) for step in self.steps],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> StageTally:
+        """The inverse of `as_dict`."""
+        names = ("documents_in", "bytes_in", "quarantined", "bytes_written")
+        return cls(steps=[Step(**step) for step in data["steps"]], **{name: data[name] for name in names})
+
+
+def total(tallies: Iterable[StageTally], decisions: Sequence[Keep]) -> StageTally:
+    """The sum over shards; zero of everything for no shards."""
+    summed = StageTally.of(decisions)
+    for tally in tallies:
+        summed.merge(tally)
+    return summed

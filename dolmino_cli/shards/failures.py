@@ -1,0 +1,96 @@
+"""What goes wrong with storage, in one line: what, where, why, what to do. Never a credential."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dolmino_cli.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another place",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another place",
+    errno.EFBIG: "the file would be larger than this file system or `ulimit -f` allows; choose another place",
+    errno.EACCES: "permission denied; check who owns it and its mode",
+    errno.EPERM: "permission denied; check who owns it and its mode",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOENT: "there is no such file",
+    errno.ENOTDIR: "a part of this path is a file, not a folder",
+    errno.EISDIR: "this is a folder, not a file",
+}
+
+# Errors of remote stores that are not OSErrors, by module: looked up only where the module is loaded.
+_REMOTE = {
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "boto3.exceptions": ("Boto3Error",),
+    "httpx": ("HTTPError",),
+    "httpx2": ("HTTPError",),
+}
+
+_BAD_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "AuthorizationHeaderMalformed",
+}
+
+
+@contextmanager
+def storage_errors(doing: str, path: str) -> Iterator[None]:
+    """Turn the errors of disks, S3 and the Hub into StorageError: `cannot <doing> <path>: <why>`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot {doing} {path}: {explain(error)}") from error
+    except _remote_errors() as error:
+        raise StorageError(f"cannot {doing} {path}: {explain(error)}") from error
+
+
+def _remote_errors() -> tuple[type[Exception], ...]:
+    loaded = [(sys.modules.get(module), names) for module, names in _REMOTE.items()]
+    return tuple(getattr(module, name) for module, names in loaded if module is not None for name in names)
+
+
+def explain(error: BaseException) -> str:
+    """Why, and what to do about it, in words."""
+    # smart_open and s3transfer put the service's answer inside an error of their own.
+    for inner in (getattr(error, "backend_error", None), error.__cause__, error.__context__):
+        if inner is not None and hasattr(inner, "response"):
+            error = inner
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        code = str(response.get("Error", {}).get("Code", ""))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return explain_s3(code, status, getattr(error, "operation_name", ""))
+    name = type(error).__name__
+    if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
+        return "no usable AWS credentials found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if isinstance(error, OSError) and error.errno is not None:
+        return _ADVICE.get(error.errno, error.strerror or str(error))
+    text = str(error)
+    status_in_text = re.search(r"HTTP status (\d{3})", text)  # pyarrow's S3 errors have no other form
+    if status_in_text:
+        named = re.search(r"AWS Error (\w+)", text)
+        return explain_s3(named.group(1) if named else "", int(status_in_text.group(1)), "GetObject")
+    return " ".join(text.split()) or name
+
+
+def explain_s3(code: str, status: int, operation: str) -> str:
+    """The S3 service's answer in words. The service's own message is left out: it may name keys and accounts."""
+    permission = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket", "CreateMultipartUpload": "PutObject"}
+    wanted = permission.get(operation, operation)
+    if code in _BAD_CREDENTIALS:
+        return f"S3 does not accept the credentials in use ({code}); check AWS_PROFILE, the access key and its region"
+    if code == "NoSuchBucket":
+        return "there is no such bucket here; check its name, AWS_ENDPOINT_URL and AWS_REGION"
+    if status == 403 or code == "AccessDenied":
+        needed = f"; they need s3:{wanted} on it" if wanted else ""
+        return f"S3 refused (403): the credentials in use may not do this{needed}"
+    if status == 404 or code in ("NoSuchKey", "404"):
+        return "there is no such key (404)"
+    return f"S3 answered {code or 'an error'} (HTTP {status}) to {operation or 'the request'}"

@@ -1,0 +1,94 @@
+"""What is wrong with a record, in words; and the record that is set aside for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """A record that could not be read as a document: where (1-based line or row), why, and its bytes."""
+
+    line: int
+    reason: str
+    record: bytes
+
+
+class Document(msgspec.Struct, gc=False):
+    """What every record must have. Of two equal keys in one object the last counts, as in Python's json."""
+
+    id: str
+    text: str
+
+
+DECODER = msgspec.json.Decoder(Document)
+
+_KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+
+
+def fault(line: bytes) -> str | None:
+    """Why `line` is no document, or None if it is one.
+
+    A document is a JSON object (RFC 8259) in UTF-8 with strings `id` and `text`. A lone surrogate escape anywhere in it
+    is refused too: no text has it, and no UTF-8 can hold it.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"invalid UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+    try:
+        DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return _in_words(text) or f"invalid JSON: {error}"
+    return None
+
+
+def _in_words(text: str) -> str | None:
+    # The fast decoder's messages count bytes, and name a lone surrogate as truncation: Python's json explains better.
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"invalid JSON: {error.msg} at character {error.pos + 1}"
+    except RecursionError:
+        return "invalid JSON: nested too deeply"
+    except ValueError as error:
+        return f"invalid JSON: {error}"
+    if not isinstance(value, dict):
+        return f"expected a JSON object on each line, got {_kind(value)}"
+    for name in ("id", "text"):
+        if name not in value:
+            return f"no field `{name}`; fields: {', '.join(list(value)[:12]) or 'none'}"
+        if not isinstance(value[name], str):
+            return f"`{name}` must be a string, got {_kind(value[name])}"
+    place = _lone_surrogate(value)
+    return place and f"lone surrogate escape in `{place}`: no Unicode text has it"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def _lone_surrogate(value: Any, place: str = "") -> str | None:
+    if isinstance(value, str):
+        return place if any("\ud800" <= character <= "\udfff" for character in value) else None
+    if isinstance(value, dict):
+        for name, below in value.items():
+            if _lone_surrogate(name, "a"):
+                return place or "a field's name"
+            found = _lone_surrogate(below, f"{place}.{name}" if place else name)
+            if found:
+                return found
+    if isinstance(value, list):
+        for below in value:
+            found = _lone_surrogate(below, place)
+            if found:
+                return found
+    return None

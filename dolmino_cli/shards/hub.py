@@ -1,0 +1,56 @@
+"""The Hugging Face Hub as a store to read from: `hf://datasets/OWNER/NAME[@REVISION]/PATH`. Token and endpoint as HF_TOKEN, HF_ENDPOINT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.shard import Shard
+
+_READ_AHEAD_BYTES = 8 << 20
+
+
+def filesystem() -> Any:
+    """The Hub's files for fsspec."""
+    from huggingface_hub import HfFileSystem
+
+    return HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT") or None)
+
+
+def stat(uri: str) -> Shard | None:
+    """The file at `uri`; None where there is none (a folder is not one)."""
+    with storage_errors("look at", uri):
+        try:
+            info = filesystem().info(uri.removeprefix("hf://"))
+        except FileNotFoundError:
+            return None
+    return None if info["type"] != "file" else _shard(info, os.path.basename(uri))
+
+
+def walk(root: str) -> Iterator[Shard]:
+    """Every file below the repository or folder `root`; names relative to it."""
+    prefix = root.removeprefix("hf://").rstrip("/")
+    with storage_errors("list", root):
+        files = filesystem()
+        try:
+            found = files.find(prefix, detail=True)
+        except FileNotFoundError:
+            return
+        # A revision given as a branch comes back in the names in quoted form: count from where the folder ends.
+        start = len(files.resolve_path(prefix).unresolve()) + 1
+        for path, info in sorted(found.items()):
+            yield _shard(info, path[start:])
+
+
+def open_bytes(uri: str) -> BinaryIO:
+    """The file's bytes, fetched in ranges as they are read."""
+    with storage_errors("read", uri):
+        return cast(BinaryIO, filesystem().open(uri.removeprefix("hf://"), "rb", block_size=_READ_AHEAD_BYTES))
+
+
+def _shard(info: dict[str, Any], name: str) -> Shard:
+    large = info.get("lfs") or {}
+    etag = large.get("sha256") or info.get("blob_id")
+    return Shard(path=f"hf://{info['name']}", name=name, bytes=int(info["size"]), etag=etag)

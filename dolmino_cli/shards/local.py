@@ -1,0 +1,53 @@
+"""Local files as a store: stat, walk, open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.shard import Shard
+
+
+def stat(path: str) -> Shard | None:
+    """The file at `path`; None where there is no file (a folder is not one)."""
+    with storage_errors("look at", path):
+        if not os.path.isfile(path):
+            return None
+        return _shard(path, os.path.basename(path))
+
+
+def walk(root: str) -> Iterator[Shard]:
+    """Every file below the folder `root`, links followed, each folder once; names relative to it with `/`."""
+    seen: set[str] = set()
+
+    def refuse(error: OSError) -> None:
+        raise error  # os.walk would leave out a folder that it may not read
+
+    with storage_errors("list", root):
+        for folder, below, files in os.walk(root, followlinks=True, onerror=refuse):
+            below[:] = sorted(name for name in below if _first_visit(os.path.join(folder, name), seen))
+            for file in sorted(files):
+                path = os.path.join(folder, file)
+                if os.path.isfile(path):
+                    yield _shard(path, os.path.relpath(path, root).replace(os.sep, "/"))
+
+
+def _first_visit(folder: str, seen: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    new = real not in seen
+    seen.add(real)
+    return new
+
+
+def _shard(path: str, name: str) -> Shard:
+    status = os.stat(path)
+    return Shard(path=path, name=name, bytes=status.st_size, etag=f"mtime:{status.st_mtime_ns}")
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """The file for reading, unbuffered by Python: readers here ask for large pieces."""
+    with storage_errors("read", path):
+        return Path(path).open("rb", buffering=0)  # type: ignore[return-value]

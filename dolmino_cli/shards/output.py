@@ -1,0 +1,160 @@
+"""Output: the one way results appear. A file is written under another name and shown whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any
+
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.shards import s3
+from dolmino_cli.shards.failures import storage_errors
+
+
+class Pending(io.RawIOBase):
+    """A file being written, invisible until `publish`. A context manager: what was not published is discarded.
+
+    `bytes` counts what was written; `sha256` (hex) is that of all of it, final once closed. Every failure to write
+    is a StorageError. The temporary name is derived from the final one, so a rerun overwrites what a killed run left.
+    """
+
+    def __init__(self, scratch: Path, destination: str) -> None:
+        self._scratch, self.destination = scratch, destination
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+        self.published = False
+        with storage_errors("write", self._where):
+            scratch.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if destination.startswith("s3://") else 0o777)
+            self._file = scratch.open("wb", buffering=0)
+
+    @property
+    def _where(self) -> str:
+        if self.destination.startswith("s3://"):
+            return f"the scratch file {self._scratch} for {self.destination} (TMPDIR chooses its folder)"
+        return self.destination
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what was written so far."""
+        return self._hash.hexdigest()
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes written; there is no seeking."""
+        return self.bytes
+
+    def write(self, data: Any, /) -> int:
+        """Write all of a bytes-like object. Raises StorageError (disk full, limit, permission)."""
+        left = memoryview(data).cast("B")
+        total = len(left)
+        self._hash.update(left)
+        with storage_errors("write", self._where):
+            while left:  # an unbuffered write may take a part only: at a limit, or above 2 GiB
+                left = left[self._file.write(left) :]
+        self.bytes += total
+        return total
+
+    def close(self) -> None:
+        """End writing; nothing is shown yet."""
+        if not self.closed:
+            with storage_errors("write", self._where):
+                self._file.close()
+            super().close()
+
+    def publish(self) -> None:
+        """Make the file appear under its final name, replacing what was there: a rename, or a completed upload."""
+        self.close()
+        if self.destination.startswith("s3://"):
+            s3.upload(self._scratch, self.destination)
+            self._scratch.unlink(missing_ok=True)
+        else:
+            with storage_errors("write", self.destination):
+                self._scratch.replace(self.destination)
+        self.published = True
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self.close()
+        if not self.published:
+            self._scratch.unlink(missing_ok=True)
+
+    def __enter__(self) -> Pending:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.discard()
+
+
+class Output:
+    """A folder, or an S3 prefix, that results appear in. Names are relative, with `/`. Pickles as its root."""
+
+    def __init__(self, root: str) -> None:
+        scheme, separator, _ = root.partition("://")
+        if separator and scheme != "s3":
+            raise ConfigError(f"cannot write to {root!r}; allowed: a local folder, or s3://bucket/prefix")
+        if not root:
+            raise ConfigError("the output folder is empty; give a local folder, or s3://bucket/prefix")
+        self.root = root.rstrip("/") or "/"
+        self.is_s3 = bool(separator)
+
+    def __repr__(self) -> str:
+        return f"Output({self.root!r})"
+
+    def path(self, name: str) -> str:
+        """The full path or URI of `name`."""
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or parts[0] == "/":
+            raise ConfigError(f"{name!r} is not a name inside {self.root}; give a relative path without '..'")
+        return f"{self.root.rstrip('/')}/{'/'.join(parts)}"
+
+    def create(self, name: str) -> Pending:
+        """Begin to write `name`. Raises StorageError."""
+        destination = self.path(name)
+        if self.is_s3:
+            digest = hashlib.sha256(destination.encode()).hexdigest()[:24]
+            folder = Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}"
+            return Pending(folder / f"{digest}-{PurePosixPath(name).name[-100:]}.partial", destination)
+        final = Path(destination)
+        return Pending(final.with_name(f".{final.name}.partial"), destination)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a small file in one step, replacing what was there. Raises StorageError."""
+        if self.is_s3:
+            s3.write_bytes(self.path(name), data)
+            return
+        with self.create(name) as pending:
+            pending.write(data)
+            pending.publish()
+
+    def read(self, name: str) -> bytes | None:
+        """The whole file, or None where there is none. Raises StorageError."""
+        path = self.path(name)
+        if self.is_s3:
+            return s3.read_bytes(path)
+        with storage_errors("read", path):
+            return Path(path).read_bytes() if os.path.isfile(path) else None
+
+    def exists(self, name: str) -> bool:
+        """Whether `name` is there, whole."""
+        path = self.path(name)
+        return s3.stat(path) is not None if self.is_s3 else os.path.isfile(path)
+
+    def delete(self, name: str) -> None:
+        """Remove `name`, if it is there."""
+        path = self.path(name)
+        if self.is_s3:
+            s3.delete(path)
+            return
+        with storage_errors("delete", path):
+            Path(path).unlink(missing_ok=True)
+
+    def local_path(self, name: str) -> Path | None:
+        """Where `name` lies on this machine; None on S3."""
+        return None if self.is_s3 else Path(self.path(name))

@@ -1,0 +1,33 @@
+"""A shard of any format -> batches of documents, in bounded memory whatever the shard's size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dolmino_cli.documents import Batch
+from dolmino_cli.shards import jsonl, parquet
+from dolmino_cli.shards.faults import Quarantined
+from dolmino_cli.shards.formats import format_of
+from dolmino_cli.shards.jsonl import OnError
+from dolmino_cli.shards.shard import Shard
+
+__all__ = ["OnError", "Quarantined", "read_batches"]
+
+
+def read_batches(
+    shard: Shard | str, *, on_error: OnError = "fail", batch_bytes: int = 2 << 20
+) -> Iterator[tuple[Batch, list[Quarantined]]]:
+    """The documents of a shard in order, about `batch_bytes` (decompressed) at a time, each with the records set aside.
+
+    `on_error="fail"`: the first record that is no document raises DataError with path and line, and the lists are empty.
+    `on_error="quarantine"`: such records are returned beside the batch (which may then have no documents), and reading
+    goes on. A file that is cut or damaged keeps what was read before; its unfinished record, even one of 0 bytes, is
+    set aside with a reason that says "truncated" or "corrupt".
+
+    Blank lines count in line numbers and are otherwise passed over. An empty plain file has no documents; so has an
+    empty content in a valid gzip or zstd frame, but a compressed file of 0 bytes is truncated.
+    Raises DataError, StorageError, and ConfigError for an unknown suffix. `Batch.shard` is the shard's path.
+    """
+    path = shard.path if isinstance(shard, Shard) else shard
+    reader = parquet if format_of(path).kind == "parquet" else jsonl
+    return reader.read(path, on_error=on_error, batch_bytes=batch_bytes)

@@ -1,0 +1,144 @@
+"""S3 as a store: list, stat, open, upload. All settings come from boto3's own chain of variables, profiles and roles."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.shards.failures import explain, storage_errors
+from dolmino_cli.shards.shard import Shard
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
+
+_READ_AHEAD_BYTES = 1 << 20
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix, or glob) of `s3://bucket/key`. Raises ConfigError without a bucket."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ConfigError(f"{uri!r} names no bucket; write s3://bucket/key")
+    return bucket, key
+
+
+def client() -> Any:
+    """The S3 client of this process for the AWS_* variables as they are now."""
+    return _client(os.getpid(), tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))))
+
+
+@functools.lru_cache(maxsize=4)
+def _client(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    import boto3
+
+    with storage_errors("set up", "access to S3"):
+        return boto3.session.Session().client("s3")
+
+
+def stat(uri: str) -> Shard | None:
+    """The object at `uri`; None where there is none."""
+    bucket, key = split(uri)
+    if not key or key.endswith("/"):
+        return None
+    with storage_errors("look at", uri):
+        head = _or_none(client().head_object, Bucket=bucket, Key=key)
+    return head and Shard(path=uri, name=key.rsplit("/", 1)[-1], bytes=head["ContentLength"], etag=head["ETag"].strip('"'))
+
+
+def _or_none(call: Any, **arguments: Any) -> Any:
+    """The answer of an S3 call, or None where the key (not the bucket) does not exist."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+            return None
+        raise
+
+
+def walk(root: str) -> Iterator[Shard]:
+    """Every object whose key begins with `root/`; names relative to it. Folder markers (keys ending in `/`) are no objects."""
+    bucket, prefix = split(root)
+    prefix = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    with storage_errors("list", root):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", []):
+                key = entry["Key"]
+                if not key.endswith("/"):
+                    name = key[len(prefix) :]
+                    yield Shard(path=f"s3://{bucket}/{key}", name=name, bytes=entry["Size"], etag=entry["ETag"].strip('"'))
+
+
+def open_bytes(uri: str) -> BinaryIO:
+    """The object's bytes as a stream, reconnecting where the connection is lost."""
+    from smart_open import s3 as smart_s3
+
+    bucket, key = split(uri)
+    with storage_errors("read", uri):
+        return cast(BinaryIO, smart_s3.open(bucket, key, "rb", buffer_size=_READ_AHEAD_BYTES, client=client()))
+
+
+def read_bytes(uri: str) -> bytes | None:
+    """The whole object, or None where there is none."""
+    bucket, key = split(uri)
+    with storage_errors("read", uri):
+        answer = _or_none(client().get_object, Bucket=bucket, Key=key)
+        return None if answer is None else cast(bytes, answer["Body"].read())
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Put a small object in one request."""
+    bucket, key = split(uri)
+    with storage_errors("write", uri):
+        client().put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def upload(file: Path, uri: str) -> None:
+    """Upload a local file, in parts where it is large; the object appears when the last part has arrived."""
+    bucket, key = split(uri)
+    with storage_errors("write", uri):
+        client().upload_file(str(file), bucket, key)
+
+
+def delete(uri: str) -> None:
+    """Remove the object, if it is there."""
+    bucket, key = split(uri)
+    with storage_errors("delete", uri):
+        client().delete_object(Bucket=bucket, Key=key)
+
+
+def arrow_filesystem(bucket: str) -> S3FileSystem:
+    """pyarrow's S3 with boto3's credentials, endpoint and region (for AWS itself, the bucket's own region).
+
+    Made anew per shard: credentials of roles expire.
+    """
+    import boto3
+    from pyarrow import fs
+
+    session = boto3.session.Session()
+    meta = client().meta
+    with storage_errors("open", f"s3://{bucket}"):
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise StorageError(f"cannot open s3://{bucket}: {explain(_no_credentials())}")
+        frozen = credentials.get_frozen_credentials()
+        options: dict[str, Any] = {"region": meta.region_name}
+        if ".amazonaws.com" in meta.endpoint_url:
+            options["region"] = fs.resolve_s3_region(bucket)
+        else:
+            scheme, _, host = meta.endpoint_url.partition("://")
+            options.update(scheme=scheme, endpoint_override=host)
+        return fs.S3FileSystem(
+            access_key=frozen.access_key, secret_key=frozen.secret_key, session_token=frozen.token, **options
+        )
+
+
+def _no_credentials() -> Exception:
+    from botocore.exceptions import NoCredentialsError
+
+    return NoCredentialsError()

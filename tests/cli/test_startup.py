@@ -1,0 +1,67 @@
+"""`dolmino --help` and `--version` answer at once: nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from dolmino_cli import __version__
+from dolmino_cli.cli.main import app
+
+HEAVY = {
+    "numpy",
+    "pyarrow",
+    "numba",
+    "torch",
+    "transformers",
+    "datasets",
+    "fasttext",
+    "tokenizers",
+    "gigatoken",
+    "boto3",
+    "smart_open",
+    "huggingface_hub",
+}
+PROBE = """
+import json, sys
+sys.argv = ["dolmino", *sys.argv[1:]]
+from dolmino_cli.cli.main import run
+try:
+    run()
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code or 0, sorted({name.split(".")[0] for name in sys.modules})]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["filter", "--help"], ["sample", "--help"], ["mix", "plan", "--help"]]
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True)
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0
+    assert HEAVY & set(modules) == set()
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"dolmino {__version__}\n"
+
+
+def commands(group: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        found += commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
+    return found
+
+
+@pytest.mark.parametrize("path", commands(typer.main.get_command(app)), ids=" ".join)
+def test_every_command_has_an_example(path: tuple[str, ...]) -> None:
+    help_text = CliRunner().invoke(app, [*path, "--help"]).output
+    assert "Example" in help_text
+    assert f"dolmino {' '.join(path)} " in help_text + " "

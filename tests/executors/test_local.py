@@ -1,0 +1,49 @@
+"""Tasks run in worker processes; a dead worker is told, not waited for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from dolmino_cli.errors import DataError, RunFailed
+from dolmino_cli.executors.counters import Counters, advance
+from dolmino_cli.executors.local import run_tasks
+
+
+def square(number: int) -> int:
+    advance(documents=1, bytes=number)
+    return number * number
+
+
+def refuse_three(number: int) -> int:
+    if number == 3:
+        raise DataError("three is refused", path="numbers", line=3)
+    return number
+
+
+def die(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_task_gives_its_result(workers: int) -> None:
+    counters = Counters.shared(multiprocessing.get_context("forkserver"))
+    results = dict(run_tasks(square, range(20), workers=workers, counters=counters))
+    assert results == {n: n * n for n in range(20)}
+    assert counters.read() == (20, sum(range(20)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_crosses_the_process_border_whole(workers: int) -> None:
+    with pytest.raises(DataError) as caught:
+        list(run_tasks(refuse_three, range(5), workers=workers))
+    assert (str(caught.value), caught.value.line) == ("numbers:3: three is refused", 3)
+
+
+def test_a_killed_worker_is_an_error() -> None:
+    with pytest.raises(RunFailed, match="a worker process was killed"):
+        list(run_tasks(die, range(2), workers=2))
