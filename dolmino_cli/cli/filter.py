@@ -41,12 +41,10 @@ def filter_shards(
     Writes documents/, attributes/ (one row per input document: id, line, every score, kept, reason), quarantine/ and
     ledger/ under --output. Run it again and finished shards are skipped.
 
-    [bold]Examples[/bold]
-
+    \b
+    Examples:
       dolmino filter dclm s3://bucket/dclm/ -o s3://bucket/filtered/dclm -w 16
-
       dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
-
       dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
     """
     from dolmino_cli.bundled import find

@@ -21,7 +21,8 @@ app = typer.Typer(
     name="dolmino",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    # Rich costs 130 ms of imports before the first line of help; plain help answers in half the time.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help=(
         "Build Dolmino-style mid-training mixes: raw shards -> filtered documents -> token arrays -> a sampled mix, "

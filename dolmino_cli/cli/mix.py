@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Look at mixes: what a manifest takes from each source.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at mixes: what a manifest takes from each source.")
 
 MixArgument = Annotated[
     str, typer.Argument(metavar="MIX", help="A bundled mix's name, or the path of your own YAML.", show_default=False)
@@ -33,10 +33,9 @@ def plan(mix: MixArgument, arrays: ArraysRoot = None, scale: Scale = 1.0) -> Non
 
     Sources without arrays are planned from their published sizes, marked *.
 
-    [bold]Examples[/bold]
-
+    \b
+    Examples:
       dolmino mix plan dolmino-1124-50b
-
       dolmino mix plan ./my-mix.yaml --arrays s3://bucket/tokens
     """
     from dolmino_cli.bundled import find
@@ -54,8 +53,8 @@ def plan(mix: MixArgument, arrays: ArraysRoot = None, scale: Scale = 1.0) -> Non
 def list_mixes() -> None:
     """List the bundled mixes with what they take by the published sizes.
 
-    [bold]Example[/bold]
-
+    \b
+    Example:
       dolmino mix list
     """
     from dolmino_cli.bundled import bundled_names, find
@@ -63,9 +62,9 @@ def list_mixes() -> None:
     from dolmino_cli.mix.manifest import load
     from dolmino_cli.mix.plan import plan as plan_mix
     from dolmino_cli.mix.populations import find_populations
-    from dolmino_cli.report.mix_table import tokens
+    from dolmino_cli.report.amounts import big_tokens
 
     for name in bundled_names("mixes"):
         manifest = load(find("mixes", name))
         total = plan_mix(manifest, find_populations(manifest, arrays_root=None)).tokens
-        out.print(f"{name:<24} {tokens(total):>9}  {manifest.reference or ''}", soft_wrap=True)
+        out.print(f"{name:<24} {big_tokens(total):>9}  {manifest.reference or ''}", soft_wrap=True)

@@ -47,10 +47,9 @@ def retokenize(
     Ids are those of Hugging Face `tokenizers`; every document ends with the end-of-text token. The output does not
     depend on the number of workers.
 
-    [bold]Examples[/bold]
-
+    \b
+    Examples:
       dolmino retokenize filtered/dclm --tokenizer allenai/dolma2-tokenizer -o tokens/dclm -w 8
-
       dolmino retokenize s3://bucket/filtered/flan -t ./tokenizer.json -o s3://bucket/tokens/flan
     """
     from dolmino_cli.cli.run_retokenize import run_retokenize

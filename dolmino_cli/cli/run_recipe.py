@@ -65,7 +65,7 @@ def _execute(run: Run, workers: int) -> None:
         entries,
         what=what,
         total_bytes=sum(sizes.values()),
-        size_of=lambda entry: sizes[entry.task],
+        size_of=lambda entry: sizes[entry.name],
         read=counters.read,
         shards=len(run.tasks),
     ):

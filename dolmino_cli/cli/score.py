@@ -25,10 +25,9 @@ def score_shards(
     Writes attributes/ (one row per document) and ledger/ under --output. `dolmino filter --scores` then decides from
     them, as often as thresholds move.
 
-    [bold]Examples[/bold]
-
+    \b
+    Examples:
       dolmino score dclm s3://bucket/dclm/ -o s3://bucket/scores/dclm -w 16
-
       dolmino filter dclm s3://bucket/dclm/ -o out --scores s3://bucket/scores/dclm
     """
     from dolmino_cli.bundled import find

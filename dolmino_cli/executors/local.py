@@ -49,7 +49,7 @@ def run_tasks(
         finally:
             progress_counters.use(None)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=(counters,))
+    pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=(counters, dict(os.environ)))
     running: dict[Future[Result], Task] = {}
     try:
         for task in pending_tasks:
@@ -72,7 +72,10 @@ def _collect(running: dict[Future[Result], Task], *, return_when: str) -> Iterat
         yield running.pop(future), future.result()
 
 
-def _start_worker(counters: Counters | None) -> None:
+def _start_worker(counters: Counters | None, environment: dict[str, str]) -> None:
+    # The server that workers are forked from may be older than the caller's AWS_* variables.
+    os.environ.clear()
+    os.environ.update(environment)
     # Worker processes are the parallelism: libraries must not start a thread per core inside each.
     for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
         os.environ[variable] = "false" if variable.startswith("TOKEN") else "1"

@@ -44,9 +44,7 @@ def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
 
 
 @numba.njit(inline="always")
-def _round(
-    v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64
-) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def _round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     v0 += v1
     v1 = _rotate_left(v1, 13) ^ v0
     v0 = _rotate_left(v0, 32)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from dolmino_cli.errors import StorageError
 from dolmino_cli.mix.scatter import table_path, tokens_path
+from dolmino_cli.shards.failures import storage_errors
 
 _PLACE_BITS = 32
 
@@ -97,13 +98,9 @@ def _pieces(scratch: Path, scattered: tuple[Scattered, ...], low: int, high: int
 @functools.lru_cache(maxsize=4096)
 def _batches(path: Path) -> tuple[pa.RecordBatch, ...]:
     """The table's batches over mapped memory; kept, because every part of the mix needs every table."""
-    try:
-        if path.stat().st_size == 0:
-            return ()
+    with storage_errors("read scratch", str(path)):
         # numpy's map holds no file descriptor, of which a mix of thousands of files would need too many.
         reader = pa.ipc.open_file(pa.py_buffer(np.memmap(path, np.uint8, "r")))
-    except OSError as error:
-        raise StorageError(f"cannot read scratch {path}: {error.strerror or error}") from None
     return tuple(reader.get_batch(i) for i in range(reader.num_record_batches))
 
 
@@ -116,7 +113,7 @@ def _read_tokens(scratch: Path, pieces: list[Piece], count: int, dtype: str) -> 
     itemsize = np.dtype(dtype).itemsize
     if len(_buffer) < count * itemsize:
         _buffer = np.empty(count * itemsize * 9 // 8, np.uint8)  # Parts differ by some percent.
-    view = memoryview(_buffer)
+    view = _buffer.data
     filled = 0
     for file, piece in pieces:
         offset, length = piece.column("offset"), piece.column("length")
@@ -128,17 +125,14 @@ def _read_tokens(scratch: Path, pieces: list[Piece], count: int, dtype: str) -> 
 
 
 def _read_into(path: Path, offset: int, view: memoryview) -> int:
-    try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            filled = 0
-            while filled < len(view):
-                count = file.readinto(view[filled:])
-                if not count:
-                    raise StorageError(f"scratch {path} ends early; was it removed while the run was going?")
-                filled += count
-    except OSError as error:
-        raise StorageError(f"cannot read scratch {path}: {error.strerror or error}") from None
+    with storage_errors("read scratch", str(path)), path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        filled = 0
+        while filled < len(view):
+            count = file.readinto(view[filled:])
+            if not count:
+                raise StorageError(f"scratch {path} ends early; was it removed while the run was going?")
+            filled += count
     return filled
 
 

@@ -6,45 +6,40 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards import storage
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.tokens.arrays import ArrayFile, numpy_dtype
+from dolmino_cli.tokens.index import read_index
 
 CHUNK_BYTES = 32 << 20
-_CSV_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """One array file of one source, as `arrays.json` describes it."""
+    """One array file of one source."""
 
     source: str
     number: int
-    """0-based, in the order of the source's file names."""
+    """0-based, in the order of arrays.json."""
     root: str
-    name: str
-    index_name: str
-    tokens: int
-    documents: int
-    dtype: str
-    """numpy's name of the little-endian token type: '<u2' or '<u4'."""
-    sha256: str
-    index_sha256: str
+    array: ArrayFile
+    dtype: Literal["uint16", "uint32"]
 
     @property
     def path(self) -> str:
         """Where its tokens are."""
-        return storage.join(self.root, self.name)
+        return storage.join(self.root, self.array.name)
 
     @property
     def index_path(self) -> str:
         """Where its documents' rows are."""
-        return storage.join(self.root, self.index_name)
+        return storage.join(self.root, self.array.index_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,47 +68,35 @@ class Documents:
 
 
 def read_documents(file: SourceFile) -> Iterator[Documents]:
-    """The rows of the file's index, in order.
-
-    Raises DataError when the rows do not cover the file's tokens without gap, or the index is not the one that
-    `arrays.json` describes; the latter is known only at its end.
-    """
+    """The rows of the file's index, in order. Raises DataError when they do not cover its tokens without gap."""
     row = position = 0
-    with storage.open_bytes(file.index_path) as raw:
-        hashed = _HashedReader(raw)
-        if file.documents:
-            for batch in _csv_batches(hashed, file.index_path):
-                starts, ends = batch.column(0).to_numpy(), batch.column(1).to_numpy()
-                expected = np.concatenate(([position], ends[:-1]))
-                wrong = np.flatnonzero((starts != expected) | (ends < starts))
-                if len(wrong):
-                    at = int(wrong[0])
-                    problem = f"document {starts[at]}..{ends[at]} does not begin where the one before it ends ({expected[at]})"
-                    raise DataError(problem, path=file.index_path, line=row + at + 1)
-                yield Documents(
-                    first_row=row,
-                    id=batch.column(2),
-                    src=batch.column(3),
-                    loc=batch.column(4),
-                    lengths=ends - starts,
-                )
-                row += len(ends)
-                position = int(ends[-1])
-        hashed.drain()
-    if (row, position) != (file.documents, file.tokens):
-        problem = f"holds {row:,} documents of {position:,} tokens; arrays.json says {file.documents:,} of {file.tokens:,}"
-        raise DataError(problem, path=file.index_path)
-    _check_sha256(hashed.sha256(), file.index_sha256, file.index_path)
+    for batch in read_index(file.index_path):
+        starts, ends = batch.column("start").to_numpy(), batch.column("end").to_numpy()
+        wanted = np.concatenate(([position], ends[:-1]))
+        wrong = np.flatnonzero((starts != wanted) | (ends < starts))
+        if len(wrong):
+            at = int(wrong[0])
+            problem = f"document {starts[at]} to {ends[at]} does not begin where the one before it ends ({wanted[at]})"
+            raise DataError(problem, path=file.index_path, line=row + at + 1)
+        yield Documents(
+            first_row=row, id=batch.column("id"), src=batch.column("src"), loc=batch.column("loc"), lengths=ends - starts
+        )
+        row += len(ends)
+        position = int(ends[-1]) if len(ends) else position
+    if (row, position) != (file.array.documents, file.array.tokens):
+        expected = f"arrays.json says {file.array.documents:,} of {file.array.tokens:,}"
+        raise DataError(f"holds {row:,} documents of {position:,} tokens; {expected}", path=file.index_path)
 
 
 def read_chunks(file: SourceFile) -> Iterator[tuple[Documents, np.ndarray]]:
     """The file's documents with their tokens, at most CHUNK_BYTES at a time, unless one document alone is larger.
 
-    The token array is overwritten by the next chunk. Raises DataError as `read_documents` does, and when the tokens are
-    not those that `arrays.json` describes: a file that changed by a byte is refused, if only at its end.
+    The token array is overwritten by the next chunk. Raises DataError as `read_documents` does, and when tokens or index
+    are not the bytes that arrays.json describes: a file that changed by a byte is refused, if only at its end.
     """
-    dtype = np.dtype(file.dtype)
-    buffer = np.empty(min(CHUNK_BYTES // dtype.itemsize, file.tokens), dtype)
+    _check_index(file)
+    dtype = numpy_dtype(file.dtype)
+    buffer = np.empty(min(CHUNK_BYTES // dtype.itemsize, file.array.tokens), dtype)
     digest = hashlib.sha256()
     with storage.open_bytes(file.path) as raw:
         for documents in _chunks(read_documents(file), len(buffer)):
@@ -121,37 +104,26 @@ def read_chunks(file: SourceFile) -> Iterator[tuple[Documents, np.ndarray]]:
             if count > len(buffer):
                 buffer = np.empty(count, dtype)
             tokens = buffer[:count]
-            view = memoryview(tokens).cast("B")
-            if _read_into(cast(io.RawIOBase, raw), view) < len(view):
-                raise DataError(f"ends before its {file.tokens:,} tokens; it was cut short", path=file.path)
+            view = tokens.view(np.uint8).data
+            if _read_into(raw, view, file.path) < len(view):
+                raise DataError(f"ends before its {file.array.tokens:,} tokens; it was cut short", path=file.path)
             digest.update(view)
             yield documents, tokens
-        if raw.read(1):
-            raise DataError(f"goes on after its {file.tokens:,} tokens; it was changed", path=file.path)
-    _check_sha256(digest.hexdigest(), file.sha256, file.path)
+    _check_sha256(digest.hexdigest(), file.array.sha256, file.path)
+
+
+def _check_index(file: SourceFile) -> None:
+    digest = hashlib.sha256()
+    with storage.open_bytes(file.index_path) as raw, storage_errors("read", file.index_path):
+        while block := raw.read(1 << 20):
+            digest.update(block)
+    _check_sha256(digest.hexdigest(), file.array.index_sha256, file.index_path)
 
 
 def _check_sha256(found: str, expected: str, path: str) -> None:
     if found != expected:
         problem = f"was changed after it was written: its sha256 is {found}, arrays.json says {expected}; restore or rebuild it"
         raise DataError(problem, path=path)
-
-
-def _csv_batches(stream: _HashedReader, path: str) -> Iterator[pa.RecordBatch]:
-    names = ["start", "end", "id", "src", "loc"]
-    types = dict(zip(names, [pa.int64(), pa.int64(), pa.large_string(), pa.large_string(), pa.int64()], strict=True))
-    try:
-        yield from pyarrow.csv.open_csv(
-            pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "gzip"),
-            # One thread: the workers are the parallelism.
-            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES, column_names=names),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=types, include_columns=names, null_values=[], strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowException as error:
-        raise DataError(f"is not an index of start,end,id,src,loc: {error}", path=path) from None
 
 
 def _chunks(batches: Iterator[Documents], limit_tokens: int) -> Iterator[Documents]:
@@ -188,36 +160,13 @@ def _joined(parts: list[Documents]) -> Documents:
     )
 
 
-def _read_into(stream: io.RawIOBase, view: memoryview) -> int:
+def _read_into(stream: BinaryIO, view: memoryview, path: str) -> int:
+    readable = cast(io.RawIOBase, stream)
     filled = 0
     while filled < len(view):
-        count = stream.readinto(view[filled:])
+        with storage_errors("read", path):
+            count = readable.readinto(view[filled:])
         if not count:
             break
         filled += count
     return filled
-
-
-class _HashedReader(io.RawIOBase):
-    """Passes bytes through and keeps their sha256."""
-
-    def __init__(self, raw: io.BufferedIOBase | object) -> None:
-        self._raw = cast(io.BufferedIOBase, raw)
-        self._digest = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._raw.read(size)
-        self._digest.update(data)
-        return data
-
-    def drain(self) -> None:
-        """Read what is left."""
-        while self.read(1 << 20):
-            pass
-
-    def sha256(self) -> str:
-        """Of all bytes read so far, hex."""
-        return self._digest.hexdigest()

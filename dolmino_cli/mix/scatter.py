@@ -15,16 +15,22 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from dolmino_cli.errors import StorageError
 from dolmino_cli.executors.counters import advance
 from dolmino_cli.kernels.copy_documents import copy_documents
 from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.reading import Documents, SourceFile, read_chunks
 from dolmino_cli.mix.select import Selection
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.tokens.arrays import numpy_dtype
 
 WRITE_BUFFER_BYTES = 8 << 20
+
+# A row of a mix says which source its document is of: "dclm:" and then the src of the source's own row. No name of a source
+# has a colon, so the first one ends it.
+SOURCE_SEPARATOR = pa.scalar(":", pa.large_string())
 
 SCHEMA = pa.schema(
     [
@@ -66,25 +72,22 @@ def scatter(task: ScatterTask) -> tuple[int, int]:
     Raises DataError when the source file is not what its arrays.json says, StorageError when scratch can't be written.
     """
     documents = tokens = 0
-    try:
-        with (
-            tokens_path(task.scratch, task.name).open("wb", buffering=0) as out,
-            pa.OSFile(str(table_path(task.scratch, task.name)), "wb") as table_file,
-            pa.ipc.new_file(table_file, SCHEMA) as table,
-        ):
-            for batch in _scattered(task, out):
-                table.write_batch(batch)
-                documents += len(batch)
-                tokens += int(batch.column("length").to_numpy().sum())
-    except OSError as error:
-        cause = error.strerror or error
-        raise StorageError(f"{task.file.path} cannot be brought to scratch in {task.scratch}: {cause}; see --scratch") from None
+    with (
+        storage_errors("write scratch for", f"{task.file.path} in {task.scratch}"),
+        tokens_path(task.scratch, task.name).open("wb", buffering=0) as out,
+        pa.OSFile(str(table_path(task.scratch, task.name)), "wb") as table_file,
+        pa.ipc.new_file(table_file, SCHEMA) as table,
+    ):
+        for batch in _scattered(task, out):
+            table.write_batch(batch)
+            documents += len(batch)
+            tokens += int(batch.column("length").to_numpy().sum())
     return documents, tokens
 
 
 def _scattered(task: ScatterTask, out: BinaryIO) -> Iterator[pa.RecordBatch]:
     """Writes tokens to `out`, yields the table of what was written."""
-    dtype = np.dtype(task.file.dtype)
+    dtype = numpy_dtype(task.file.dtype)
     buffer = np.empty(WRITE_BUFFER_BYTES // dtype.itemsize, dtype)
     written = 0
     for documents, tokens in read_chunks(task.file):
@@ -92,7 +95,7 @@ def _scattered(task: ScatterTask, out: BinaryIO) -> Iterator[pa.RecordBatch]:
         ranks = hash_strings(documents.id, selection_key(task.seed, task.file.source))
         copies = task.selection.copies_of(ranks, file=task.file.number, first_row=documents.first_row)
         for copy, mask in enumerate(copies):
-            batch, order = _in_order(documents, mask, order_key(task.seed, task.file.source, copy), written)
+            batch, order = _in_order(documents, mask, task.file.source, order_key(task.seed, task.file.source, copy), written)
             if len(order) == 0:
                 continue
             write_documents(tokens, starts[order], documents.lengths[order], buffer, partial(_write_all, out))
@@ -101,7 +104,7 @@ def _scattered(task: ScatterTask, out: BinaryIO) -> Iterator[pa.RecordBatch]:
         advance(documents=len(documents), bytes=tokens.nbytes)
 
 
-def _in_order(documents: Documents, mask: np.ndarray, key: bytes, offset: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def _in_order(documents: Documents, mask: np.ndarray, source: str, key: bytes, offset: int) -> tuple[pa.RecordBatch, np.ndarray]:
     """The masked documents sorted by their hash under `key` (then row), and their positions; tokens begin at `offset`."""
     chosen = np.flatnonzero(mask)
     keys = hash_strings(documents.id.take(pa.array(chosen)), key)
@@ -109,12 +112,13 @@ def _in_order(documents: Documents, mask: np.ndarray, key: bytes, offset: int) -
     order = chosen[by_key]
     lengths = documents.lengths[order]
     taken = pa.array(order)
+    src = pc.binary_join_element_wise(pa.scalar(source, pa.large_string()), documents.src.take(taken), SOURCE_SEPARATOR)
     columns = [
         pa.array(keys[by_key]),
         pa.array(offset + np.cumsum(lengths) - lengths),
         pa.array(lengths),
         documents.id.take(taken),
-        documents.src.take(taken),
+        src,
         documents.loc.take(taken),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA), order
@@ -130,12 +134,12 @@ def write_documents(
         before = int(ends[first]) - int(lengths[first])
         stop = int(np.searchsorted(ends, before + len(buffer), side="right"))
         if stop == first:  # A document larger than the buffer is contiguous as it is.
-            write(memoryview(tokens[starts[first] : starts[first] + lengths[first]]).cast("B"))
+            write(tokens[starts[first] : starts[first] + lengths[first]].view(np.uint8).data)
             first += 1
             continue
         filled = buffer[: int(ends[stop - 1]) - before]
         copy_documents(tokens, starts[first:stop], lengths[first:stop], filled)
-        write(memoryview(filled).cast("B"))
+        write(filled.view(np.uint8).data)
         first = stop
 
 

@@ -26,7 +26,7 @@ class Rank:
     key: int
     """Its 64-bit hash."""
     file: int
-    """Which file of the source, 0-based in name order."""
+    """Which file of the source, 0-based in the order of arrays.json."""
     row: int
     """Which document of that file, 0-based."""
 

@@ -17,7 +17,7 @@ from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash
-from dolmino_cli.shards.ledger import LedgerEntry, difference, entries
+from dolmino_cli.shards.ledger import LedgerEntry, difference, input_identity, load_all
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.storage import Output
 
@@ -42,7 +42,7 @@ class Run:
     @property
     def tally(self) -> StageTally:
         """Counts over the finished shards."""
-        return total((StageTally.from_dict(entry.details) for entry in self.finished.values()), self.recipe.decisions)
+        return total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.decisions)
 
     @property
     def seconds(self) -> Counter[str]:
@@ -138,20 +138,20 @@ def _attempt(task: ShardTask) -> LedgerEntry | DolminoError:
 def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:
     by_name = {shard.name: shard for shard in shards}
     finished = {}
-    for entry in entries(Output(output)):
-        shard = by_name.get(entry.task)
+    for entry in load_all(Output(output)):
+        shard = by_name.get(entry.name)
         if shard is None:
             raise ConfigError(
-                f"{output} holds results of {entry.task!r}, which is not among the inputs now; "
+                f"{output} holds results of {entry.name!r}, which is not among the inputs now; "
                 "give the same inputs, or another --output"
             )
-        changed = difference(entry, recipe=run_recipe, input=shard.identity())
+        changed = difference(entry, recipe=run_recipe, input=input_identity(shard))
         if changed:
             raise ConfigError(
-                f"{output} holds results for {entry.task!r} of another run: {'; '.join(changed)}; "
+                f"{output} holds results for {entry.name!r} of another run: {'; '.join(changed)}; "
                 "use another --output, or delete this one"
             )
-        finished[entry.task] = entry
+        finished[entry.name] = entry
     return finished
 
 
@@ -175,7 +175,8 @@ def _summary(run: Run, *, complete: bool) -> bytes:
         "loaded": run.loaded,
         "shards": len(run.shards),
         "input_bytes": sum(shard.bytes for shard in run.shards),
-        "totals": run.tally.as_dict(),
+        "counts": run.tally.counts(),
+        "bytes": run.tally.bytes(),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "unmet_expectations": unmet_expectations(run),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dolmino_cli.documents import Batch
+from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import counters
 from dolmino_cli.pipeline.evaluate import Evaluated, evaluate
 from dolmino_cli.pipeline.existing_scores import ExistingScores
@@ -20,7 +21,7 @@ from dolmino_cli.pipeline.names import Format, attributes_name, documents_name, 
 from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows
 from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe
-from dolmino_cli.shards.ledger import LedgerEntry, save
+from dolmino_cli.shards.ledger import LedgerEntry, OutputFile, input_identity, save
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.storage import Output, Pending
@@ -98,25 +99,20 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         started = time.perf_counter()
         outputs = sinks.publish()
         seconds["write"] += time.perf_counter() - started
-        tally.bytes_written = sum(int(output["bytes"]) for output in outputs.values())
+        tally.bytes_written = sum(output.bytes for output in outputs.values())
         return _record(task, tally, seconds, outputs)
 
 
-def _record(task: ShardTask, tally: StageTally, seconds: Counter[str], outputs: dict[str, dict[str, Any]]) -> LedgerEntry:
-    kept = tally.documents_kept
+def _record(task: ShardTask, tally: StageTally, seconds: Counter[str], outputs: dict[str, OutputFile]) -> LedgerEntry:
     entry = LedgerEntry(
-        task=task.shard.name,
+        name=task.shard.name,
         recipe=task.run_recipe,
-        input=task.shard.identity(),
-        counts={
-            "in": tally.documents_in + tally.quarantined,
-            "kept": kept,
-            "quarantined": tally.quarantined,
-            "dropped": tally.dropped,
-        },
+        input=input_identity(task.shard),
+        counts=tally.counts(),
+        bytes=tally.bytes(),
         outputs=outputs,
         seconds={name: round(value, 4) for name, value in seconds.items()},
-        details=tally.as_dict(),
+        engine=task.loaded,
     )
     save(Output(task.output), entry)
     return entry
@@ -131,11 +127,14 @@ class _Sinks:
         self._pending: dict[str, Pending] = {}
         self._attributes: Sidecar | None = None
         self._quarantine: Sidecar | None = None
+        self._finished = False
+        self._documents: DocumentWriter | None = None
+        self._rejects: DocumentWriter | None = None
         name = documents_name(task.shard.name, task.options.format)
-        self._documents = DocumentWriter(self._create(f"documents/{name}"), name) if task.options.decide else None
-        self._rejects = (
-            DocumentWriter(self._create(f"rejects/{name}"), name) if task.options.decide and task.options.rejects else None
-        )
+        if task.options.decide:
+            self._documents = DocumentWriter(self._create(f"documents/{name}"), name)
+        if task.options.decide and task.options.rejects:
+            self._rejects = DocumentWriter(self._create(f"rejects/{name}"), name)
 
     def write(self, batch: Batch, outcome: Evaluated) -> None:
         attributes = outcome.attributes(batch)
@@ -158,18 +157,28 @@ class _Sinks:
             self._quarantine = Sidecar(self._create(name), QUARANTINE_SCHEMA)
         self._quarantine.write(quarantine_rows(self._task.shard.path, records))
 
-    def publish(self) -> dict[str, dict[str, Any]]:
-        """Finish every file and make it appear; returns name -> {bytes, sha256}."""
+    def publish(self) -> dict[str, OutputFile]:
+        """Finish every file and make it appear; returns what was written, by name."""
         if self._attributes is None:
             self._attributes = self._empty_attributes()
-        for sink in (self._documents, self._rejects, self._attributes, self._quarantine):
-            if sink is not None:
-                sink.finish()
+        self._finish()
         for pending in self._pending.values():
             pending.close()
         for pending in self._pending.values():
             pending.publish()
-        return {name: {"bytes": pending.bytes, "sha256": pending.sha256} for name, pending in sorted(self._pending.items())}
+        return {name: OutputFile(bytes=pending.bytes, sha256=pending.sha256) for name, pending in sorted(self._pending.items())}
+
+    def _finish(self) -> None:
+        self._finished = True
+        for sink in (self._documents, self._rejects, self._attributes, self._quarantine):
+            if sink is not None:
+                sink.finish()
+
+    def _abandon(self) -> None:
+        """After an error: end the writers while their files are open, so that none writes when it is collected."""
+        if not self._finished:
+            with suppress(DolminoError, OSError, ValueError):
+                self._finish()
 
     def _empty_attributes(self) -> Sidecar:
         columns = [("id", pa.large_string()), ("line", pa.int64())]
@@ -180,5 +189,6 @@ class _Sinks:
 
     def _create(self, name: str) -> Pending:
         pending = self._unfinished.enter_context(self._output.create(name))
+        self._unfinished.callback(self._abandon)  # runs before `pending` is closed and discarded
         self._pending[name] = pending
         return pending

@@ -18,7 +18,7 @@ class Sidecar:
 
     def __init__(self, pending: Pending, schema: pa.Schema) -> None:
         self._pending = pending
-        self._writer = pq.ParquetWriter(pa.PythonFile(pending, mode="w"), schema, compression="zstd")
+        self._writer = pq.ParquetWriter(pending, schema, compression="zstd")
         self._schema = schema
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0

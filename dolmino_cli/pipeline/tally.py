@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.stages.keep import Keep
 
 
@@ -39,7 +40,7 @@ class StageTally:
     documents_in: int = 0
     bytes_in: int = 0
     quarantined: int = 0
-    bytes_written: int = field(default=0)
+    bytes_written: int = 0
 
     @classmethod
     def of(cls, decisions: Sequence[Keep]) -> StageTally:
@@ -84,23 +85,30 @@ class StageTally:
             mine.bytes_dropped += theirs.bytes_dropped
             mine.near += theirs.near
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able, for the ledger and the run summary."""
+    def counts(self) -> dict[str, Any]:
+        """Documents, for the ledger: in = kept + dropped + quarantined, and every step's own figures."""
         return {
-            "documents_in": self.documents_in,
-            "bytes_in": self.bytes_in,
-            "documents_kept": self.documents_kept,
-            "bytes_kept": self.bytes_kept,
+            "in": self.documents_in + self.quarantined,
+            "kept": self.documents_kept,
             "quarantined": self.quarantined,
-            "bytes_written": self.bytes_written,
+            "dropped": self.dropped,
             "steps": [vars(step) for step in self.steps],
         }
 
+    def bytes(self) -> dict[str, int]:
+        """Bytes, for the ledger: of text in and kept, and of all files written."""
+        return {"text_in": self.bytes_in, "text_kept": self.bytes_kept, "written": self.bytes_written}
+
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> StageTally:
-        """The inverse of `as_dict`."""
-        names = ("documents_in", "bytes_in", "quarantined", "bytes_written")
-        return cls(steps=[Step(**step) for step in data["steps"]], **{name: data[name] for name in names})
+    def of_entry(cls, entry: LedgerEntry) -> StageTally:
+        """The tally that a ledger entry was written from."""
+        return cls(
+            steps=[Step(**step) for step in entry.counts["steps"]],
+            documents_in=entry.counts["in"] - entry.counts["quarantined"],
+            bytes_in=entry.bytes["text_in"],
+            quarantined=entry.counts["quarantined"],
+            bytes_written=entry.bytes["written"],
+        )
 
 
 def total(tallies: Iterable[StageTally], decisions: Sequence[Keep]) -> StageTally:

@@ -4,44 +4,73 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from dolmino_cli.mix.lock import Lock
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
+from dolmino_cli.report.amounts import big_tokens
 
 
 def plan_table(plan: MixPlan) -> Table:
     """A row per source. Available counts marked * are published figures, not arrays on hand."""
-    scaled = "" if plan.scale == 1 else f", at scale {plan.scale:g}"
-    table = Table(title=f"{plan.name}: {tokens(plan.tokens)} tokens planned{scaled}", title_justify="left")
-    table.add_column("source")
-    for heading in ("available", "Source %", "taken", "epochs", "Mix %", "published Mix %", "difference"):
-        table.add_column(heading, justify="right")
+    table = _table(
+        f"{plan.name}: {big_tokens(plan.tokens)} tokens planned{_scaled(plan)}",
+        ("available", "Source %", "taken", "epochs", "Mix %", "published Mix %", "difference"),
+    )
     for source in plan.sources:
-        table.add_row(*_row(source))
+        mark = "*" if source.available.kind == "published" else ""
+        table.add_row(
+            source.name,
+            big_tokens(source.available.tokens) + mark,
+            f"{float(source.source_percent):.4g}",
+            big_tokens(source.tokens),
+            f"{float(source.epochs):.4g}",
+            f"{float(source.mix_percent):.2f}",
+            *_published(source, float(source.mix_percent)),
+        )
     table.add_section()
-    table.add_row("total", "", "", tokens(plan.tokens), "", "100.00", "", "", style="bold")
+    table.add_row("total", "", "", big_tokens(plan.tokens), "", "100.00", "", "", style="bold")
     if any(source.available.kind == "published" for source in plan.sources):
         table.caption = "* published figure: no token arrays given for this source"
         table.caption_justify = "left"
     return table
 
 
-def _row(source: PlannedSource) -> list[str]:
-    mark = "*" if source.available.kind == "published" else ""
-    published, difference = source.expected_mix_percent, source.mix_percent_difference
-    return [
-        source.name,
-        tokens(source.available.tokens) + mark,
-        f"{float(source.source_percent):.4g}",
-        tokens(source.tokens),
-        f"{float(source.epochs):.4g}",
-        f"{float(source.mix_percent):.2f}",
-        "" if published is None else f"{float(published):g}",
-        "" if difference is None else f"{float(difference):+.2f}",
-    ]
+def achieved_table(plan: MixPlan, lock: Lock) -> Table:
+    """A row per source: planned against what the lock says was written."""
+    written = sum(source.taken_tokens for source in lock.sources.values())
+    table = _table(
+        f"{plan.name}: {big_tokens(written)} tokens sampled{_scaled(plan)}",
+        ("available", "taken", "over target", "Source %", "documents", "Mix %", "published Mix %", "difference"),
+    )
+    for planned in plan.sources:
+        source = lock.sources[planned.name]
+        table.add_row(
+            planned.name,
+            big_tokens(source.tokens),
+            big_tokens(source.taken_tokens),
+            f"{source.taken_tokens - source.target_tokens:+,}",
+            f"{source.source_percent:.4g}",
+            f"{source.taken_documents:,}",
+            f"{source.mix_percent:.2f}",
+            *_published(planned, source.mix_percent),
+        )
+    table.add_section()
+    documents = sum(source.taken_documents for source in lock.sources.values())
+    table.add_row("total", "", big_tokens(written), "", "", f"{documents:,}", "100.00", "", "", style="bold")
+    return table
 
 
-def tokens(count: int) -> str:
-    """A token count in the unit that reads best."""
-    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6)):
-        if count >= size:
-            return f"{count / size:,.2f}{unit}"
-    return f"{count:,}"
+def _table(title: str, headings: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("source")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _scaled(plan: MixPlan) -> str:
+    return "" if plan.scale == 1 else f", at scale {plan.scale:g}"
+
+
+def _published(source: PlannedSource, mix_percent: float) -> tuple[str, str]:
+    published = source.expected_mix_percent
+    return ("", "") if published is None else (f"{float(published):g}", f"{mix_percent - float(published):+.2f}")

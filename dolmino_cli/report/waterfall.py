@@ -7,6 +7,7 @@ from rich.table import Table
 from dolmino_cli.pipeline.dry_run import Prediction
 from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe
+from dolmino_cli.report.amounts import big_bytes, duration
 
 
 def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = None) -> Table:
@@ -16,7 +17,7 @@ def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = No
     for heading in ("documents", "text", "retention", "expected"):
         table.add_column(heading, justify="right")
     records = tally.documents_in + tally.quarantined
-    table.add_row("in", f"{records:,}", megabytes(tally.bytes_in), "", "")
+    table.add_row("in", f"{records:,}", big_bytes(tally.bytes_in), "", "")
     if tally.quarantined:
         table.add_row("  quarantined (unreadable)", f"-{tally.quarantined:,}", "", "", "")
     for decision, step in zip(recipe.decisions, tally.steps, strict=True):
@@ -25,14 +26,14 @@ def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = No
         table.add_row(
             f"  dropped: {decision.reason} ({decision.rule})",
             f"-{step.documents_dropped:,}",
-            f"-{megabytes(step.bytes_dropped)}" if step.bytes_dropped else "-0",
+            f"-{big_bytes(step.bytes_dropped)}" if step.bytes_dropped else "-0",
             "" if retention is None else f"{retention:.1f} %",
             expected,
         )
     table.add_section()
     share = 100 * tally.documents_kept / records if records else 0.0
     table.add_row(
-        "kept", f"{tally.documents_kept:,}", megabytes(tally.bytes_kept), f"{share:.1f} %" if records else "", "", style="bold"
+        "kept", f"{tally.documents_kept:,}", big_bytes(tally.bytes_kept), f"{share:.1f} %" if records else "", "", style="bold"
     )
     return table
 
@@ -43,8 +44,8 @@ def prediction_table(prediction: Prediction) -> Table:
         prediction.recipe, prediction.tally, title=f"{prediction.recipe.name}: dry run, sample of {prediction.sampled}"
     )
     table.add_section()
-    table.add_row("predicted for all shards", f"{prediction.documents_kept:,}", megabytes(prediction.text_bytes_kept), "", "")
-    table.add_row("  to be written (documents)", "", megabytes(prediction.output_bytes), "", "")
+    table.add_row("predicted for all shards", f"{prediction.documents_kept:,}", big_bytes(prediction.text_bytes_kept), "", "")
+    table.add_row("  to be written (documents)", "", big_bytes(prediction.output_bytes), "", "")
     table.add_row(f"  tokens, at {prediction.bytes_per_token:g} bytes each", f"{prediction.tokens_kept:,}", "", "", "")
     table.add_row(f"  time, {prediction.workers} workers", "", duration(prediction.seconds), "", "")
     return table
@@ -53,21 +54,4 @@ def prediction_table(prediction: Prediction) -> Table:
 def scores_line(recipe: Recipe, tally: StageTally) -> str:
     """One line for `dolmino score`."""
     names = ", ".join(measure.into for measure in recipe.measures)
-    return f"{recipe.name}: {tally.documents_in:,} documents, {megabytes(tally.bytes_in)} of text scored: {names}"
-
-
-def megabytes(count: int) -> str:
-    """Bytes in the unit that reads best, decimal."""
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:,.2f} {unit}"
-    return f"{count} B"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 120:
-        return f"{seconds:,.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:,.0f} min"
-    return f"{seconds / 3600:,.1f} h"
+    return f"{recipe.name}: {tally.documents_in:,} documents, {big_bytes(tally.bytes_in)} of text scored: {names}"

@@ -19,6 +19,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; choose another place",
     errno.ENOENT: "there is no such file",
     errno.ENOTDIR: "a part of this path is a file, not a folder",
+    errno.EEXIST: "a part of this path is a file, not a folder",
     errno.EISDIR: "this is a folder, not a file",
 }
 
@@ -67,16 +68,20 @@ def explain(error: BaseException) -> str:
         code = str(response.get("Error", {}).get("Code", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return explain_s3(code, status, getattr(error, "operation_name", ""))
+    hub_status = getattr(response, "status_code", None)
+    if hub_status in (401, 403):
+        return f"the Hub refused ({hub_status}): no such dataset, or it needs a login (HF_TOKEN) or its terms accepted"
     name = type(error).__name__
     if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
         return "no usable AWS credentials found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if isinstance(error, OSError) and error.errno is not None:
         return _ADVICE.get(error.errno, error.strerror or str(error))
     text = str(error)
-    status_in_text = re.search(r"HTTP status (\d{3})", text)  # pyarrow's S3 errors have no other form
-    if status_in_text:
-        named = re.search(r"AWS Error (\w+)", text)
-        return explain_s3(named.group(1) if named else "", int(status_in_text.group(1)), "GetObject")
+    arrow = re.search(r"AWS Error (\w+) .*?(?:HTTP status (\d{3})|$)", text)  # pyarrow's S3 errors have no other form
+    if arrow:
+        code, status = arrow.group(1).title().replace("_", ""), int(arrow.group(2) or 0)
+        if status or code == "AccessDenied" or code in _BAD_CREDENTIALS:
+            return explain_s3(code, status, "GetObject")
     return " ".join(text.split()) or name
 
 

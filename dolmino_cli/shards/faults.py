@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+OnError = Literal["fail", "quarantine"]
+"""What to do with a record that is no document: stop the shard, or set the record aside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class Document(msgspec.Struct, gc=False):
 
 DECODER = msgspec.json.Decoder(Document)
 
-_KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+_KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean"}
 
 
 def fault(line: bytes) -> str | None:
@@ -73,7 +76,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), type(value).__name__)
+    return _KINDS.get(type(value), "null")
 
 
 def _lone_surrogate(value: Any, place: str = "") -> str | None:

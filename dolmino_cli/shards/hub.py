@@ -1,4 +1,7 @@
-"""The Hugging Face Hub as a store to read from: `hf://datasets/OWNER/NAME[@REVISION]/PATH`. Token and endpoint as HF_TOKEN, HF_ENDPOINT."""
+"""The Hugging Face Hub as a store to read from: `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
+
+Token and endpoint are the Hub's own: HF_TOKEN (or a login), HF_ENDPOINT.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,10 @@ def stat(uri: str) -> Shard | None:
     with storage_errors("look at", uri):
         try:
             info = filesystem().info(uri.removeprefix("hf://"))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            _raise_refusal(error)
             return None
-    return None if info["type"] != "file" else _shard(info, os.path.basename(uri))
+    return None if info["type"] != "file" else _shard(info, uri.rsplit("/", 1)[-1])
 
 
 def walk(root: str) -> Iterator[Shard]:
@@ -36,7 +40,8 @@ def walk(root: str) -> Iterator[Shard]:
         files = filesystem()
         try:
             found = files.find(prefix, detail=True)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            _raise_refusal(error)
             return
         # A revision given as a branch comes back in the names in quoted form: count from where the folder ends.
         start = len(files.resolve_path(prefix).unresolve()) + 1
@@ -48,6 +53,12 @@ def open_bytes(uri: str) -> BinaryIO:
     """The file's bytes, fetched in ranges as they are read."""
     with storage_errors("read", uri):
         return cast(BinaryIO, filesystem().open(uri.removeprefix("hf://"), "rb", block_size=_READ_AHEAD_BYTES))
+
+
+def _raise_refusal(error: FileNotFoundError) -> None:
+    # The library calls a dataset that one may not see "not found"; the answer it got is the cause.
+    if error.__cause__ is not None and getattr(getattr(error.__cause__, "response", None), "status_code", None) in (401, 403):
+        raise error.__cause__
 
 
 def _shard(info: dict[str, Any], name: str) -> Shard:

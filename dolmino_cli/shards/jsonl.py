@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,12 +12,10 @@ from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.compression import PlainBytes
 from dolmino_cli.shards.failures import storage_errors
-from dolmino_cli.shards.faults import DECODER, Document, Quarantined, fault
+from dolmino_cli.shards.faults import DECODER, Document, OnError, Quarantined, fault
 from dolmino_cli.shards.formats import format_of
 from dolmino_cli.shards.lines import Lines, blocks
 from dolmino_cli.shards.storage import open_bytes
-
-OnError = Literal["fail", "quarantine"]
 
 
 def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Batch, list[Quarantined]]]:
@@ -54,7 +51,7 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
         return None, chosen
     whole = buffer[: int(block.ends[-1])]
     try:
-        documents = DECODER.decode_lines(whole)
+        documents = DECODER.decode_lines(whole.data)
         # The decoder skips over strings it does not need without looking at their UTF-8.
         _binary(whole, np.array([0, len(whole)])).cast(pa.large_string())
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):

@@ -34,12 +34,12 @@ def blocks(stream: PlainBytes, block_bytes: int) -> Iterator[Lines]:
     A byte order mark at the start is left out. A last line need not have a line end.
     """
     buffer = np.empty(block_bytes, np.uint8)
-    held = stream.fill(memoryview(buffer)[: len(_BOM)])
+    held = stream.fill(buffer.data[: len(_BOM)])
     if bytes(buffer[:held]) == _BOM:
         held = 0
     first, searched = 1, 0
     while True:
-        filled = held + stream.fill(memoryview(buffer)[held:])
+        filled = held + stream.fill(buffer.data[held:])
         newlines = np.flatnonzero(buffer[searched:filled] == _NEWLINE) + searched
         at_end = filled < len(buffer)
         if not at_end and not len(newlines):

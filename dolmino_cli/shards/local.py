@@ -14,40 +14,38 @@ from dolmino_cli.shards.shard import Shard
 def stat(path: str) -> Shard | None:
     """The file at `path`; None where there is no file (a folder is not one)."""
     with storage_errors("look at", path):
-        if not os.path.isfile(path):
-            return None
-        return _shard(path, os.path.basename(path))
+        file = Path(path)
+        return _shard(path, file.name) if file.is_file() else None
 
 
 def walk(root: str) -> Iterator[Shard]:
     """Every file below the folder `root`, links followed, each folder once; names relative to it with `/`."""
-    seen: set[str] = set()
+    seen: set[Path] = set()
 
     def refuse(error: OSError) -> None:
         raise error  # os.walk would leave out a folder that it may not read
 
     with storage_errors("list", root):
         for folder, below, files in os.walk(root, followlinks=True, onerror=refuse):
-            below[:] = sorted(name for name in below if _first_visit(os.path.join(folder, name), seen))
-            for file in sorted(files):
-                path = os.path.join(folder, file)
-                if os.path.isfile(path):
-                    yield _shard(path, os.path.relpath(path, root).replace(os.sep, "/"))
+            below[:] = sorted(name for name in below if _first_visit(Path(folder, name), seen))
+            for path in (Path(folder, file) for file in sorted(files)):
+                if path.is_file():
+                    yield _shard(str(path), path.relative_to(root).as_posix())
 
 
-def _first_visit(folder: str, seen: set[str]) -> bool:
-    real = os.path.realpath(folder)
+def _first_visit(folder: Path, seen: set[Path]) -> bool:
+    real = folder.resolve()
     new = real not in seen
     seen.add(real)
     return new
 
 
 def _shard(path: str, name: str) -> Shard:
-    status = os.stat(path)
+    status = Path(path).stat()
     return Shard(path=path, name=name, bytes=status.st_size, etag=f"mtime:{status.st_mtime_ns}")
 
 
 def open_bytes(path: str) -> BinaryIO:
     """The file for reading, unbuffered by Python: readers here ask for large pieces."""
     with storage_errors("read", path):
-        return Path(path).open("rb", buffering=0)  # type: ignore[return-value]
+        return Path(path).open("rb", buffering=0)

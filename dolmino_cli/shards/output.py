@@ -139,12 +139,12 @@ class Output:
         if self.is_s3:
             return s3.read_bytes(path)
         with storage_errors("read", path):
-            return Path(path).read_bytes() if os.path.isfile(path) else None
+            return Path(path).read_bytes() if Path(path).is_file() else None
 
     def exists(self, name: str) -> bool:
         """Whether `name` is there, whole."""
         path = self.path(name)
-        return s3.stat(path) is not None if self.is_s3 else os.path.isfile(path)
+        return s3.stat(path) is not None if self.is_s3 else Path(path).is_file()
 
     def delete(self, name: str) -> None:
         """Remove `name`, if it is there."""

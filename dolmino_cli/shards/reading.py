@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.shards import jsonl, parquet
-from dolmino_cli.shards.faults import Quarantined
+from dolmino_cli.shards.faults import OnError, Quarantined
 from dolmino_cli.shards.formats import format_of
-from dolmino_cli.shards.jsonl import OnError
 from dolmino_cli.shards.shard import Shard
 
 __all__ = ["OnError", "Quarantined", "read_batches"]
@@ -29,5 +28,5 @@ def read_batches(
     Raises DataError, StorageError, and ConfigError for an unknown suffix. `Batch.shard` is the shard's path.
     """
     path = shard.path if isinstance(shard, Shard) else shard
-    reader = parquet if format_of(path).kind == "parquet" else jsonl
-    return reader.read(path, on_error=on_error, batch_bytes=batch_bytes)
+    read = parquet.read if format_of(path).kind == "parquet" else jsonl.read
+    return read(path, on_error=on_error, batch_bytes=batch_bytes)

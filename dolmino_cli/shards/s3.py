@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from dolmino_cli.errors import ConfigError, StorageError
-from dolmino_cli.shards.failures import explain, storage_errors
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
 if TYPE_CHECKING:
@@ -33,10 +33,15 @@ def client() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _client(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    with storage_errors("set up", "access to S3"):
+        return _session().client("s3")
+
+
+def _session() -> Any:
     import boto3
 
-    with storage_errors("set up", "access to S3"):
-        return boto3.session.Session().client("s3")
+    # boto3 itself looks at AWS_DEFAULT_REGION only; every other AWS tool takes AWS_REGION first.
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 def stat(uri: str) -> Shard | None:
@@ -117,28 +122,19 @@ def arrow_filesystem(bucket: str) -> S3FileSystem:
 
     Made anew per shard: credentials of roles expire.
     """
-    import boto3
+    from botocore.exceptions import NoCredentialsError
     from pyarrow import fs
 
-    session = boto3.session.Session()
     meta = client().meta
     with storage_errors("open", f"s3://{bucket}"):
-        credentials = session.get_credentials()
+        credentials = _session().get_credentials()
         if credentials is None:
-            raise StorageError(f"cannot open s3://{bucket}: {explain(_no_credentials())}")
+            raise NoCredentialsError
         frozen = credentials.get_frozen_credentials()
-        options: dict[str, Any] = {"region": meta.region_name}
         if ".amazonaws.com" in meta.endpoint_url:
-            options["region"] = fs.resolve_s3_region(bucket)
+            options = {"region": fs.resolve_s3_region(bucket)}
         else:
             scheme, _, host = meta.endpoint_url.partition("://")
-            options.update(scheme=scheme, endpoint_override=host)
-        return fs.S3FileSystem(
-            access_key=frozen.access_key, secret_key=frozen.secret_key, session_token=frozen.token, **options
-        )
-
-
-def _no_credentials() -> Exception:
-    from botocore.exceptions import NoCredentialsError
-
-    return NoCredentialsError()
+            region = "us-east-1" if meta.region_name in (None, "aws-global") else meta.region_name
+            options = {"region": region, "scheme": scheme, "endpoint_override": host}
+        return fs.S3FileSystem(access_key=frozen.access_key, secret_key=frozen.secret_key, session_token=frozen.token, **options)

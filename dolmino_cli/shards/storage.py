@@ -34,7 +34,9 @@ def store_of(path: str) -> Store:
     scheme, separator, _ = path.partition("://")
     store = _STORES.get(scheme if separator else "")
     if store is None:
-        raise ConfigError(f"{path}: unknown scheme {scheme!r}; allowed: a local path, s3://bucket/key, hf://datasets/owner/name/path")
+        raise ConfigError(
+            f"{path}: unknown scheme {scheme!r}; allowed: a local path, s3://bucket/key, hf://datasets/owner/name/path"
+        )
     return store
 
 
@@ -71,7 +73,7 @@ def join(root: str, *parts: str) -> str:
 
 def list_names(root: str, suffix: str) -> list[str]:
     """Names (relative to `root`, sorted) of the files below it that end with `suffix`; unfinished ones are left out."""
-    if store_of(root) is _STORES[""] and not os.path.isdir(root):
+    if store_of(root) is _STORES[""] and not Path(root).is_dir():
         return []
     return sorted(found.name for found in walk(root) if found.name.endswith(suffix) and not found.name.endswith(".partial"))
 

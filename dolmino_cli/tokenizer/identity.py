@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ class TokenizerIdentity:
         """Every token's text, as the file writes it, and its id."""
         return _read(self.json_bytes, self.path)[0]
 
+    def token_id(self, token: str | int) -> int:
+        """The id of a token given as its text, or as its id in figures. Raises ConfigError when there is none."""
+        return _token_id(token, self.vocabulary(), self.added_tokens, self.name)
+
     def as_record(self) -> dict[str, str | int | None]:
         """What is written beside token arrays."""
         return {
@@ -79,7 +84,10 @@ def resolve(name_or_path: str, eos: str | int | None = None, *, eos_required: bo
     configs = [path.parent / name for name in CONFIG_FILES] if path.name == "tokenizer.json" else []
     eos_id = _find_eos(eos, vocabulary, added, configs, name_or_path)
     if eos_id is None and eos_required:
-        raise ConfigError(f"tokenizer {name_or_path!r} does not say which token ends a document; {_choices(added)}")
+        raise ConfigError(
+            f"tokenizer {name_or_path!r} does not say which token ends a document; say it with "
+            f"--eos TOKEN or --eos ID; special tokens: {_listed(added)}"
+        )
     return TokenizerIdentity(
         name=name,
         sha256=hashlib.sha256(json_bytes).hexdigest(),
@@ -163,13 +171,10 @@ def _read(json_bytes: bytes, path: Path) -> tuple[dict[str, int], list[AddedToke
 
 
 def _find_eos(
-    eos: str | int | None, vocabulary: dict[str, int], added: list[AddedToken], configs: list[Path], name: str
+    eos: str | int | None, vocabulary: dict[str, int], added: Sequence[AddedToken], configs: list[Path], name: str
 ) -> int | None:
     if eos is not None:
-        token_id = int(eos) if isinstance(eos, int) or eos.isdecimal() else vocabulary.get(eos)
-        if token_id is None or not 0 <= token_id <= max(vocabulary.values()):
-            raise ConfigError(f"eos {eos!r} is no token of {name!r} (ids 0 to {max(vocabulary.values())}); {_choices(added)}")
-        return token_id
+        return _token_id(eos, vocabulary, added, name)
     for path in configs:
         found = _eos_of_config(path, vocabulary)
         if found is not None:
@@ -178,9 +183,16 @@ def _find_eos(
     return known[0] if len(known) == 1 else None
 
 
-def _choices(added: list[AddedToken]) -> str:
-    listed = ", ".join([f"{token.content!r} ({token.id})" for token in added if token.special][:40]) or "none"
-    return f"say it with --eos TOKEN or --eos ID; special tokens: {listed}"
+def _token_id(token: str | int, vocabulary: dict[str, int], added: Sequence[AddedToken], name: str) -> int:
+    token_id = int(token) if isinstance(token, int) or token.isdecimal() else vocabulary.get(token)
+    largest = max(vocabulary.values())
+    if token_id is None or not 0 <= token_id <= largest:
+        raise ConfigError(f"{token!r} is no token of {name!r} (ids 0 to {largest}); special tokens: {_listed(added)}")
+    return token_id
+
+
+def _listed(added: Sequence[AddedToken]) -> str:
+    return ", ".join([f"{token.content!r} ({token.id})" for token in added if token.special][:40]) or "none"
 
 
 def _eos_of_config(path: Path, vocabulary: dict[str, int]) -> int | None:

@@ -1,0 +1,80 @@
+"""Retokenize: JSONL.zst to token ids on disk, whole commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from bench import HERE, LARGE, Bench, usual_sizes
+from corpus import EOS_TOKEN
+from measure import BenchmarkError, Contender, Job
+from tables import TIMING_HEADER, Bar, Section, find, timing_rows
+
+OURS = "dolmino retokenize"
+DOLMA = "dolma tokens"
+DATATROVE = "datatrove DocumentTokenizer"
+SCRIPT = "gigatoken script"
+BARS = {DOLMA: 20.0, DATATROVE: 15.0, SCRIPT: 0.8}
+
+
+def measure(bench: Bench) -> Section:
+    """All four write the same number of the same ids, end-of-text included."""
+    timings = bench.compare(_contenders(bench), usual_sizes)
+    for shards in {timing.shards for timing in timings}:
+        answers = {timing.name: timing.answer for timing in timings if timing.shards == shards}
+        if len(set(answers.values())) != 1:
+            raise BenchmarkError(f"token counts and sums of ids differ on {shards} shards: {answers}")
+    megabytes = {timing.shards: bench.inputs.megabytes(timing.shards) for timing in timings}
+    ours = find(timings, OURS, 1, LARGE).median
+    bars = [
+        Bar(what=f"{OURS} / {name}, 1 process", value=find(timings, name, 1, LARGE).median / ours, unit="x", at_least=bound)
+        for name, bound in BARS.items()
+    ]
+    if any(timing.cores == 2 for timing in timings):
+        both = find(timings, OURS, 2, LARGE).median
+        ratios = {name: find(timings, name, 2, LARGE).median / both for name in BARS}
+        bars += [Bar(what=f"{OURS} / {name}, 2 processes", value=ratio, unit="x") for name, ratio in ratios.items()]
+    tokens, _ = find(timings, OURS, 1, LARGE).answer
+    documents = bench.inputs.count(LARGE)
+    note = f"MB of text. Every tool wrote {tokens:,} tokens for {documents:,} documents, with the same sum of ids."
+    return Section(title="Retokenize", header=TIMING_HEADER, rows=timing_rows(timings, megabytes), bars=bars, notes=[note])
+
+
+def _contenders(bench: Bench) -> list[Contender]:
+    tokenizer, eos_id, dtype = str(bench.inputs.tokenizer), str(bench.inputs.eos_id), f"uint{8 * bench.inputs.itemsize}"
+
+    def ours(job: Job) -> list[list[str]]:
+        options = ["--tokenizer", tokenizer, "--output", f"{job.output}/tokens", "--workers", str(job.cores)]
+        return [[bench.dolmino, "retokenize", str(job.documents), *options, "--eos", EOS_TOKEN]]
+
+    def script(job: Job) -> list[list[str]]:
+        command = [bench.peer("gigatoken", "python"), str(HERE / "peers" / "gigatoken_script.py")]
+        return [[*command, str(job.documents), tokenizer, eos_id, dtype, str(job.output), str(job.cores)]]
+
+    def datatrove(job: Job) -> list[list[str]]:
+        command = [bench.peer("datatrove", "python"), str(HERE / "peers" / "datatrove_tokenize.py")]
+        return [[*command, str(job.documents), tokenizer, EOS_TOKEN, str(job.output), str(job.cores)]]
+
+    def dolma(job: Job) -> list[list[str]]:
+        options = ["--documents", f"{job.documents}/*.jsonl.zst", "--destination", f"{job.output}/tokens", "--dtype", dtype]
+        names = ["--tokenizer.name_or_path", tokenizer, "--tokenizer.eos_token_id", eos_id, "--tokenizer.pad_token_id", eos_id]
+        return [[bench.peer("dolma", "dolma"), "tokens", *options, *names, "--processes", str(job.cores)]]
+
+    def count(pattern: str) -> Callable[[Job], tuple[int, int]]:
+        return lambda job: _count_and_sum(job, pattern, dtype)
+
+    return [
+        Contender(name=OURS, commands=ours, check=count("tokens/*.npy"), environment=bench.environment),
+        Contender(name=SCRIPT, commands=script, check=count("*.npy")),
+        Contender(name=DATATROVE, commands=datatrove, check=count("tokens/*.ds")),
+        Contender(name=DOLMA, commands=dolma, check=count("tokens/*.npy")),
+    ]
+
+
+def _count_and_sum(job: Job, pattern: str, dtype: str) -> tuple[int, int]:
+    """(tokens, sum of ids) of the files: the same for any order of documents. Raises BenchmarkError when there are none."""
+    arrays = [np.fromfile(path, dtype) for path in sorted(job.output.glob(pattern)) if path.stat().st_size < 1 << 31]
+    count = sum(len(array) for array in arrays)
+    if not count:
+        raise BenchmarkError(f"no tokens in {job.output}/{pattern}, or a file of 2 GiB or more, though the command exited 0")
+    return count, sum(int(array.sum(dtype=np.uint64)) for array in arrays)

@@ -1,0 +1,177 @@
+"""Measure whole commands: pinned to cores, interleaved, wall seconds from start to exit, peak memory of the largest process.
+
+Each contender is a command and a check of what it wrote. A contender's first run is a warm-up that is checked and not
+counted; counted runs of all contenders alternate, so that a slow minute of the machine hits them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_POLL_SECONDS = 0.1
+
+
+class BenchmarkError(Exception):
+    """A contender failed, or wrote something else than it should: its time means nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One measurement: `shards` shards of `documents`, by `cores` processes on as many cores, into `output`."""
+
+    documents: Path
+    shards: int
+    cores: int
+    output: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A tool: the commands that do the job, one after another, and a check that raises BenchmarkError unless they did.
+
+    `answer` is what the check returns (token counts, kept documents, ...), to be compared between contenders.
+    """
+
+    name: str
+    commands: Callable[[Job], Sequence[Sequence[str]]]
+    check: Callable[[Job], Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Counted runs of one contender on one job; `peak_rss_mb` is of its largest process."""
+
+    name: str
+    shards: int
+    cores: int
+    seconds: tuple[float, ...]
+    warm_up_seconds: float
+    peak_rss_mb: float
+    answer: Any
+
+    @property
+    def median(self) -> float:
+        """Median wall seconds."""
+        return statistics.median(self.seconds)
+
+
+def run_commands(
+    commands: Sequence[Sequence[str]], *, cores: int, environment: Mapping[str, str], log: Path
+) -> tuple[float, float]:
+    """(wall seconds, peak RSS in MB of the largest process) of the commands. Raises BenchmarkError when one fails."""
+    seconds, peak = 0.0, 0.0
+    for command in commands:
+        with log.open("ab") as output:
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, choose_cores(cores)),
+            )
+            watch = _Memory(process.pid)
+            watch.start()
+            process.wait()
+            seconds += time.perf_counter() - started
+            peak = max(peak, watch.stop())
+        if process.returncode != 0:
+            tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise BenchmarkError(f"exit {process.returncode} from {' '.join(map(str, command))}\n{tail}")
+    return seconds, peak
+
+
+def run_kernel(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> dict[str, Any]:
+    """What a script that times itself in memory, on one core, printed as JSON on its last line."""
+    log.unlink(missing_ok=True)
+    run_commands([command], cores=1, environment=environment, log=log)
+    printed: dict[str, Any] = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    return printed
+
+
+def interleave(contenders: Sequence[Contender], jobs: Callable[[Contender], Sequence[Job]], *, runs: int) -> list[Timing]:
+    """Warm up and check every contender on every job, then time them alternately, `runs` times each."""
+    pairs = [(contender, job) for contender in contenders for job in jobs(contender)]
+    first = [(_once(contender, job), contender.check(job)) for contender, job in pairs]
+    counted: list[list[tuple[float, float]]] = [[] for _ in pairs]
+    for _ in range(runs):
+        for results, (contender, job) in zip(counted, pairs, strict=True):
+            results.append(_once(contender, job))
+    return [
+        Timing(
+            name=contender.name,
+            shards=job.shards,
+            cores=job.cores,
+            seconds=tuple(seconds for seconds, _ in results),
+            warm_up_seconds=warm_up[0],
+            peak_rss_mb=max(peak for _, peak in results),
+            answer=answer,
+        )
+        for (contender, job), (warm_up, answer), results in zip(pairs, first, counted, strict=True)
+    ]
+
+
+def choose_cores(count: int) -> set[int]:
+    """The first `count` cores that this process may use. Raises BenchmarkError when there are fewer."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < count:
+        raise BenchmarkError(f"{count} cores wanted, {len(allowed)} allowed here")
+    return set(allowed[:count])
+
+
+def _once(contender: Contender, job: Job) -> tuple[float, float]:
+    shutil.rmtree(job.output, ignore_errors=True)
+    job.output.mkdir(parents=True)
+    log = job.output.with_name(f"{job.output.name}.log")
+    log.unlink(missing_ok=True)
+    try:
+        return run_commands(contender.commands(job), cores=job.cores, environment=contender.environment, log=log)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{contender.name}: {error}") from None
+
+
+class _Memory(threading.Thread):
+    """Watches, beside the clock, the largest resident set that any process of a session ever had."""
+
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self._ended = threading.Event()
+        self._peak_mb = 0.0
+
+    def run(self) -> None:
+        """Look at every process of the session until `stop`."""
+        while not self._ended.wait(_POLL_SECONDS):
+            self._peak_mb = max(self._peak_mb, _largest_rss_mb(self._session))
+
+    def stop(self) -> float:
+        """The peak in MB."""
+        self._ended.set()
+        self.join()
+        return self._peak_mb
+
+
+def _largest_rss_mb(session: int) -> float:
+    """High-water mark of the process with the largest one, among those of a session; its processes keep the session's id."""
+    largest = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getsid(int(folder.name)) == session:
+                lines = (folder / "status").read_text(encoding="ascii", errors="replace").splitlines()
+                largest = max([largest, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
+        except OSError:
+            continue  # it has ended
+    return largest * 1024 / 1e6

@@ -1,0 +1,101 @@
+"""What a benchmark says: rows per contender, with steady state apart from start-up, and ratios against bars; as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from measure import Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A measured value and the bound it is held to (None: reported only)."""
+
+    what: str
+    value: float
+    unit: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is within its bound."""
+        above = self.at_least is None or self.value >= self.at_least
+        return above and (self.at_most is None or self.value <= self.at_most)
+
+    def cells(self) -> tuple[str, ...]:
+        """What, value, bar, verdict."""
+        bound = ""
+        if self.at_least is not None:
+            bound = f">= {self.at_least:g}"
+        elif self.at_most is not None:
+            bound = f"<= {self.at_most:g}"
+        verdict = ("met" if self.met else "MISSED") if bound else "reported"
+        return self.what, f"{self.value:.3g} {self.unit}", f"{bound} {self.unit}" if bound else "", verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One benchmark's result."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    bars: Sequence[Bar]
+    notes: Sequence[str] = field(default=())
+
+    def markdown(self) -> str:
+        """The section as Markdown."""
+        parts = [f"### {self.title}", _table(self.header, self.rows)]
+        parts += [_table(("compared", "measured", "bar", ""), [bar.cells() for bar in self.bars])] if self.bars else []
+        return "\n\n".join([*parts, *self.notes]) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steady:
+    """Two sizes of input of one contender, taken apart: MB/s once it runs, and the seconds that it costs to start."""
+
+    mb_per_second: float
+    start_up_seconds: float
+
+
+def steady(small: Timing, large: Timing, small_mb: float, large_mb: float) -> Steady | None:
+    """From the median times on two sizes: the slope, and what is left of the small run's time. None: lost in the noise."""
+    seconds = large.median - small.median
+    if seconds <= 0:
+        return None
+    slope = seconds / (large_mb - small_mb)
+    return Steady(mb_per_second=1 / slope, start_up_seconds=small.median - slope * small_mb)
+
+
+TIMING_HEADER = ("command", "processes", "MB", "wall s (range)", "MB/s", "steady MB/s", "start-up s", "peak RSS MB")
+
+
+def timing_rows(timings: Sequence[Timing], megabytes: dict[int, float]) -> list[tuple[str, ...]]:
+    """A row per contender and number of processes, of its largest job; `megabytes` per number of shards."""
+    rows = []
+    for name, cores in dict.fromkeys((timing.name, timing.cores) for timing in timings):
+        small, large = ends(timings, name, cores)
+        size = megabytes[large.shards]
+        pace = steady(small, large, megabytes[small.shards], size)
+        spread = f"{large.median:.2f} ({min(large.seconds):.2f}-{max(large.seconds):.2f})"
+        apart = (f"{pace.mb_per_second:.1f}", f"{pace.start_up_seconds:.2f}") if pace else ("noise", "noise")
+        rows.append((name, str(cores), f"{size:.1f}", spread, f"{size / large.median:.1f}", *apart, f"{large.peak_rss_mb:.0f}"))
+    return rows
+
+
+def ends(timings: Sequence[Timing], name: str, cores: int) -> tuple[Timing, Timing]:
+    """The runs of a contender on its smallest and on its largest input."""
+    own = sorted((timing for timing in timings if (timing.name, timing.cores) == (name, cores)), key=lambda timing: timing.shards)
+    return own[0], own[-1]
+
+
+def find(timings: Sequence[Timing], name: str, cores: int, shards: int) -> Timing:
+    """The run of a contender on one job."""
+    return next(timing for timing in timings if (timing.name, timing.cores, timing.shards) == (name, cores, shards))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(header), ["---"] * len(header), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,66 @@
+"""`dolmino sample`: a manifest or a lock to mix arrays."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun, OutputOption, Workers
+
+
+def sample(
+    mix: Annotated[
+        str,
+        typer.Argument(
+            metavar="MIX", help="A bundled mix's name, your own YAML, or a MIX.lock.json to rebuild.", show_default=False
+        ),
+    ],
+    output: OutputOption,
+    arrays: Annotated[
+        str | None,
+        typer.Option(
+            "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
+        ),
+    ] = None,
+    workers: Workers = 1,
+    scale: Annotated[
+        float | None, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source.", show_default="1")
+    ] = None,
+    tokens_per_file: Annotated[
+        int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
+    ] = None,
+    scratch: Annotated[
+        str | None,
+        typer.Option("--scratch", metavar="DIR", help="Local folder with room for the mix.", show_default="inside --output"),
+    ] = None,
+    lock: Annotated[
+        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Select and shuffle documents into mix arrays, with provenance rows and a lock.
+
+    Selection is by document and keyed hash: the same for any number of workers and any sharding, within one document of
+    the target for every source. From the lock, anyone with the same arrays gets the same bytes.
+
+    \b
+    Examples:
+      dolmino sample dolmino-1124-50b --arrays s3://bucket/tokens -o s3://bucket/mixes/50b -w 16
+      dolmino sample dolmino-1124-50b --arrays tokens -o trial --scale 1e-4
+      dolmino sample dolmino-1124-50b.lock.json --arrays tokens -o rebuilt
+    """
+    from dolmino_cli.bundled import find
+    from dolmino_cli.cli.run_sample import run_sample
+
+    run_sample(
+        find("mixes", mix),
+        output=output,
+        arrays=arrays,
+        workers=workers,
+        scale=scale,
+        tokens_per_file=tokens_per_file,
+        scratch=scratch,
+        lock=lock,
+        dry_run=dry_run,
+    )

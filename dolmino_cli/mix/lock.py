@@ -1,0 +1,140 @@
+"""MIX.lock.json: everything that a tool found out about a mix; with the inputs it names, the arrays come out byte for byte.
+
+The same inputs give the same lock bytes: no times, no machine, no scratch paths, no worker counts stand in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.mix.manifest import Manifest
+from dolmino_cli.tokens.arrays import ArrayFile, TokenizerRecord
+
+FORMAT = "dolmino mix lock"
+VERSION = 1
+SUFFIX = ".lock.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedSource:
+    """What a source was, and what was taken of it. `last_key` (hex) is the hash of the last document of its partial pass."""
+
+    arrays: str
+    arrays_json_sha256: str
+    tokens: int
+    documents: int
+    target_tokens: int
+    taken_tokens: int
+    taken_documents: int
+    repeated_ids: int
+    """Documents taken whose id another document of the same pass has."""
+    whole_passes: int
+    last_key: str | None
+    source_percent: float
+    """Achieved; rounded to 9 digits after the point."""
+    mix_percent: float
+    files: list[ArrayFile]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """A sampled mix, complete: its decisions, its inputs and its outputs."""
+
+    format: str = FORMAT
+    version: int = VERSION
+    manifest_sha256: str
+    """Of the manifest file that was sampled first."""
+    manifest: Manifest
+    scale: float
+    tokens_per_file: int
+    tokenizer: TokenizerRecord
+    dtype: str
+    sources: dict[str, LockedSource]
+    outputs: list[ArrayFile]
+
+    def to_json(self) -> bytes:
+        """The file's bytes."""
+        return msgspec.json.format(msgspec.json.encode(dataclasses.asdict(self)), indent=1) + b"\n"
+
+
+def parse(data: bytes, path: str) -> Lock:
+    """A lock from its file's bytes. Raises DataError when it is none, or of another version."""
+    try:
+        lock = msgspec.json.decode(data, type=Lock)
+    except (msgspec.DecodeError, ConfigError) as error:
+        raise DataError(f"is not a mix lock: {error}; make a new one from the manifest", path=path) from None
+    if (lock.format, lock.version) != (FORMAT, VERSION):
+        problem = f"is {lock.format!r} version {lock.version}; this dolmino reads {FORMAT!r} version {VERSION}"
+        raise DataError(problem, path=path)
+    return lock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What decides a mix's bytes: two runs with equal requests make equal files."""
+
+    manifest: Manifest
+    scale: float
+    tokens_per_file: int
+    tokenizer: TokenizerRecord
+    dtype: str
+    inputs: dict[str, list[ArrayFile]]
+    """Per source its files. Where they lie does not matter, nor what else their arrays.json says."""
+
+
+def request_of(lock: Lock) -> Request:
+    """The request that a lock was made for."""
+    return Request(
+        manifest=lock.manifest,
+        scale=lock.scale,
+        tokens_per_file=lock.tokens_per_file,
+        tokenizer=lock.tokenizer,
+        dtype=lock.dtype,
+        inputs={name: source.files for name, source in lock.sources.items()},
+    )
+
+
+def differences(locked: Request, now: Request) -> Iterator[str]:
+    """What changed between a lock and a new request, one phrase each; nothing when they make the same mix."""
+    for field in dataclasses.fields(Manifest):
+        before, after = getattr(locked.manifest, field.name), getattr(now.manifest, field.name)
+        if field.name == "sources":
+            yield from _source_differences(locked, now)
+        elif field.name in ("name", "tokenizer", "seed", "total_tokens") and before != after:
+            yield f"manifest {field.name} ({before} in the lock, {after} now)"
+    for name in ("scale", "tokens_per_file", "dtype"):
+        if getattr(locked, name) != getattr(now, name):
+            yield f"{name} ({getattr(locked, name)} in the lock, {getattr(now, name)} now)"
+    if locked.tokenizer != now.tokenizer:
+        yield f"tokenizer of the arrays ({_tokenizer(locked.tokenizer)} in the lock, {_tokenizer(now.tokenizer)} now)"
+    for name in sorted(locked.inputs.keys() & now.inputs.keys()):
+        yield from _input_differences(name, locked.inputs[name], now.inputs[name])
+
+
+def _source_differences(locked: Request, now: Request) -> Iterator[str]:
+    before, after = locked.manifest.sources, now.manifest.sources
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before or name not in after:
+            yield f"source {name} ({'only in the lock' if name in before else 'not in the lock'})"
+            continue
+        for share in ("source_percent", "mix_percent", "tokens"):
+            old, new = getattr(before[name], share), getattr(after[name], share)
+            if old != new:
+                yield f"{share} of {name} ({old} in the lock, {new} now)"
+
+
+def _input_differences(source: str, locked: list[ArrayFile], now: list[ArrayFile]) -> Iterator[str]:
+    before, after = ({file.name: file for file in files} for files in (locked, now))
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            how = "missing now" if name not in after else "not in the lock" if name not in before else "changed"
+            yield f"input {name} of {source} ({how})"
+
+
+def _tokenizer(tokenizer: TokenizerRecord) -> str:
+    return f"{tokenizer.name} {tokenizer.sha256[:12]}, eos {tokenizer.eos_id}"

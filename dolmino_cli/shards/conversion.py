@@ -1,0 +1,71 @@
+"""Records between formats: a JSON line as Parquet columns, a Parquet row as a JSON line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+# How our own columns are told from others' when they come back: written on the field, kept by Parquet.
+_MARK = b"dolmino"
+_JSON_VALUE, _JSON_FIELDS = {_MARK: b"json value"}, {_MARK: b"json fields"}
+
+_STRINGS = ("id", "text", "source", "added", "created")
+
+DOCUMENT_FIELDS: list[pa.Field] = [
+    *(pa.field(name, pa.large_string()) for name in _STRINGS),
+    pa.field("metadata", pa.large_string(), metadata=_JSON_VALUE),
+    pa.field("extra", pa.large_string(), metadata=_JSON_FIELDS),
+]
+"""The columns that JSON documents get in Parquet. `metadata` is JSON text; `extra` is a JSON object of all further fields."""
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+_ENCODER = msgspec.json.Encoder()
+
+
+def to_columns(record: pa.LargeBinaryArray) -> pa.StructArray:
+    """JSON documents as rows of DOCUMENT_FIELDS. JSON null becomes null; values inside `metadata` and `extra` keep their bytes.
+
+    A `source`, `added` or `created` that is neither a string nor null goes to `extra`, as does every other field.
+    """
+    columns: list[list[str | None]] = [[] for _ in DOCUMENT_FIELDS]
+    for line in record.to_pylist():
+        fields = _FIELDS.decode(line)
+        for name, column in zip(_STRINGS, columns, strict=False):
+            value = bytes(fields.get(name, b"null"))
+            if value == b"null":
+                fields.pop(name, None)
+            column.append(_STRING.decode(fields.pop(name)) if value[:1] == b'"' else None)
+        metadata = bytes(fields.pop("metadata", b"null"))
+        columns[-2].append(None if metadata == b"null" else metadata.decode())
+        columns[-1].append(_ENCODER.encode(fields).decode() if fields else None)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, DOCUMENT_FIELDS, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=DOCUMENT_FIELDS)
+
+
+def to_json_lines(record: pa.StructArray) -> bytes:
+    """Rows as JSON objects, each with \\n. Columns that are null are left out; times are ISO 8601, bytes base64, NaN null.
+
+    Columns made by `to_columns` become again what they were. Raises UnicodeDecodeError and ValueError for values that
+    JSON cannot hold.
+    """
+    marks = {field.name: (field.metadata or {}).get(_MARK) for field in record.type}
+    values = [name for name, mark in marks.items() if mark == _JSON_VALUE[_MARK]]
+    extras = [name for name, mark in marks.items() if mark == _JSON_FIELDS[_MARK]]
+    return b"".join(_json_lines(record.to_pylist(), values, extras))
+
+
+def _json_lines(rows: Iterable[dict[str, Any]], values: list[str], extras: list[str]) -> Iterable[bytes]:
+    for row in rows:
+        fields = {name: value for name, value in row.items() if value is not None}
+        further = [fields.pop(name).encode() for name in extras if name in fields]
+        for name in values:
+            if name in fields:
+                fields[name] = msgspec.Raw(fields[name].encode())
+        line = _ENCODER.encode(fields)
+        for more in further:
+            line = line[:-1] + (b"," if fields else b"") + more[1:]
+        yield line + b"\n"

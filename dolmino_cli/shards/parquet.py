@@ -1,0 +1,174 @@
+"""Parquet -> batches: rows become struct records, a few at a time however large the row groups are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dolmino_cli.documents import Batch
+from dolmino_cli.errors import DataError
+from dolmino_cli.shards import s3
+from dolmino_cli.shards.conversion import to_json_lines
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.faults import OnError, Quarantined
+from dolmino_cli.shards.storage import open_bytes
+
+# A column chunk is fetched this much at a time instead of whole: row groups of 1 GB exist. S3 pays per request.
+_PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
+_MOST_ROWS = 1 << 16
+
+
+def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Batch, list[Quarantined]]]:
+    """As `reading.read_batches`, of one Parquet file. Lines are row numbers, from 1.
+
+    A damaged file ends, in quarantine, with one set-aside record of 0 bytes at the row that was reached; a file without
+    proper `id` and `text` columns has all of its rows set aside (as JSON).
+    """
+    row = 1
+    rows = _rows(path, batch_bytes)
+    while True:
+        try:
+            with storage_errors("read", path):
+                batch = _next(rows)
+        except _Damaged as damage:
+            if on_error == "fail":
+                raise DataError(damage.reason, path=path, line=row if row > 1 else None) from None
+            yield _batch(path, pa.RecordBatch.from_pydict({}), row), [Quarantined(line=row, reason=damage.reason, record=b"")]
+            return
+        if batch is None:
+            return
+        reasons = _reasons(batch)
+        quarantined = [Quarantined(line=row + i, reason=reasons[i], record=_as_json(batch, i)) for i in sorted(reasons)]
+        if quarantined and on_error == "fail":
+            raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
+        good = np.ones(len(batch), bool)
+        good[list(reasons)] = False
+        yield _batch(path, batch, row, good), quarantined
+        row += len(batch)
+
+
+class _Damaged(Exception):
+    def __init__(self, error: Exception) -> None:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        self.reason = f"truncated or corrupt Parquet: {first_line}"
+        super().__init__(self.reason)
+
+
+def _next(rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+    try:
+        return next(rows, None)
+    except pa.ArrowException as error:
+        raise _Damaged(error) from None
+    except OSError as error:
+        if error.errno is not None or "AWS Error" in str(error):
+            raise  # the store failed, not the file
+        raise _Damaged(error) from None
+
+
+def _rows(path: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    with ExitStack() as stack:
+        remote = path.startswith(("s3://", "hf://"))
+        buffer_bytes = _PAGE_BUFFER_BYTES["remote" if remote else "local"]
+        source = stack.enter_context(_open(path))
+        # pre_buffer would fetch every column chunk of a row group whole, and make buffer_size mean nothing.
+        file = stack.enter_context(pq.ParquetFile(source, buffer_size=buffer_bytes, pre_buffer=False))
+        for group in range(file.num_row_groups):
+            metadata = file.metadata.row_group(group)
+            row_bytes = max(1, metadata.total_byte_size // max(1, metadata.num_rows))
+            rows = min(max(1, batch_bytes // row_bytes), _MOST_ROWS)
+            for batch in file.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
+                # Dictionary pages make rows larger than the file says: cut what came out too large.
+                pieces = min(len(batch), max(1, batch.nbytes // (2 * batch_bytes)))
+                size = -(-len(batch) // max(1, pieces))
+                yield from (batch.slice(start, size) for start in range(0, len(batch), max(1, size)))
+
+
+def _open(path: str) -> Any:
+    if path.startswith("s3://"):
+        bucket, key = s3.split(path)
+        return s3.arrow_filesystem(bucket).open_input_file(f"{bucket}/{key}")
+    if path.startswith("hf://"):
+        return open_bytes(path)
+    return pa.OSFile(path)
+
+
+def _reasons(batch: pa.RecordBatch) -> dict[int, str]:
+    """Row within the batch -> why it is no document."""
+    found: dict[int, str] = {}
+    for name in ("text", "id"):
+        problem = _column_problem(batch.schema, name)
+        if problem is not None:
+            found.update(dict.fromkeys(range(len(batch)), problem))
+            continue
+        column = batch.column(name)
+        nulls = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
+        found.update(dict.fromkeys(nulls.tolist(), f"`{name}` is null"))
+        found.update(dict.fromkeys(_invalid_utf8(column), f"invalid UTF-8 in `{name}`"))
+    return found
+
+
+def _column_problem(schema: pa.Schema, name: str) -> str | None:
+    if name not in schema.names:
+        return f"no column `{name}`; columns: {', '.join(schema.names[:12]) or 'none'}"
+    kind = schema.field(name).type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return None
+    return f"column `{name}` must be of strings, is {kind}"
+
+
+def _invalid_utf8(column: pa.Array) -> list[int]:
+    # Parquet readers take it on trust that string columns hold UTF-8.
+    raw = _strings(column).cast(pa.large_binary())
+    try:
+        raw.cast(pa.large_string())
+        return []
+    except pa.ArrowInvalid:
+        return [i for i, value in enumerate(raw.to_pylist()) if value is not None and not _is_utf8(value)]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _strings(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_string())
+
+
+def _as_json(batch: pa.RecordBatch, row: int) -> bytes:
+    try:
+        return to_json_lines(batch.slice(row, 1).to_struct_array()).removesuffix(b"\n")
+    except (UnicodeDecodeError, ValueError):
+        # No JSON can hold it: the bytes of its text are what is left to keep.
+        texts = [name for name in ("text", "id") if _column_problem(batch.schema, name) is None]
+        return b" ".join(_strings(batch.column(name)).cast(pa.large_binary())[row].as_py() or b"" for name in texts)
+
+
+def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None) -> Batch:
+    numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
+    if good is None or not good.any():
+        nothing = pa.array([], pa.large_string())
+        return Batch(shard=path, id=nothing, text=nothing, record=rows.to_struct_array().slice(0, 0), line=numbers.slice(0, 0))
+    if not good.all():
+        mask = pa.array(good)
+        rows, numbers = rows.filter(mask), pc.filter(numbers, mask)
+    return Batch(
+        shard=path,
+        id=_strings(rows.column("id")),
+        text=_strings(rows.column("text")),
+        record=rows.to_struct_array(),
+        line=numbers,
+    )

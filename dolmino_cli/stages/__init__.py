@@ -1,0 +1,23 @@
+"""Stages: one measure or one decision per file, and the table that recipes name them from."""
+
+from __future__ import annotations
+
+from dolmino_cli.stages.fasttext import FastText
+from dolmino_cli.stages.field import Field
+from dolmino_cli.stages.keep import Keep
+from dolmino_cli.stages.length import Length
+from dolmino_cli.stages.repeated_ngrams import RepeatedNgrams
+from dolmino_cli.stages.reuse import Reuse
+from dolmino_cli.stages.word_concentration import WordConcentration
+
+STAGES: dict[str, type] = {
+    # Measures: each adds a score.
+    "fasttext": FastText,  # probability of a label by a supervised fastText model
+    "repeated_ngrams": RepeatedNgrams,  # longest contiguous repetition of a 1- to 13-token n-gram
+    "word_concentration": WordConcentration,  # share of the most frequent words
+    "length": Length,  # characters, words, bytes or tokens
+    "field": Field,  # a number in the document's metadata
+    "reuse": Reuse,  # a score that the document carries
+    # The decision.
+    "keep": Keep,
+}

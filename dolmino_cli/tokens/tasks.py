@@ -1,0 +1,154 @@
+"""The pieces of a retokenize run: a group in one go, or its shards one by one into scratch and the group packed from there.
+
+Both ways give the same files. One go saves a copy; shard by shard keeps more workers busy than there are groups.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from dolmino_cli.errors import DolminoError
+from dolmino_cli.shards import ledger
+from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
+from dolmino_cli.shards.shard import Shard
+from dolmino_cli.shards.storage import Output
+from dolmino_cli.tokens import scratch
+from dolmino_cli.tokens.arrays import ArrayFile, numpy_dtype
+from dolmino_cli.tokens.encode import Encoded, Encoding, Tally, encode_shard
+from dolmino_cli.tokens.groups import Group
+from dolmino_cli.tokens.parts import write_parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What all tasks of a run share; picklable. `recipe` is everything that the arrays depend on besides the input."""
+
+    encoding: Encoding
+    dtype: Literal["uint16", "uint32"]
+    tokens_per_file: int
+    output: Output
+    scratch: Output
+    recipe: dict[str, Any]
+
+    @property
+    def numpy_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """Of the arrays."""
+        return numpy_dtype(self.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One group in one go, or (`shard` given) one shard of it into scratch."""
+
+    job: Job
+    group: Group
+    shard: int | None = None  # place in the group
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Of a task: what it counted, which engine encoded, the ledger entry if the group is finished by it, worker seconds."""
+
+    tally: Tally
+    engine: str
+    seconds: float
+    entry: LedgerEntry | None = None
+
+
+def run(task: Task) -> Outcome | DolminoError:
+    """Do one task. An error is returned, so that one bad shard does not stop the others."""
+    try:
+        return _encode_group(task.job, task.group) if task.shard is None else _encode_to_scratch(task.job, task.group, task.shard)
+    except DolminoError as error:
+        return error
+
+
+def pack(job: Job, group: Group, outcomes: list[Outcome]) -> LedgerEntry:
+    """Finish a group whose shards are all in scratch; `outcomes` are theirs, in order."""
+    started = time.perf_counter()
+    documents = (
+        batch
+        for place, shard in enumerate(group.shards)
+        for batch in scratch.read(job.scratch, _scratch_name(group, place), src=shard.name, dtype=job.numpy_dtype)
+    )
+    files = write_parts(documents, output=job.output, group=group.number, tokens_per_file=job.tokens_per_file)
+    tally = Tally()
+    for outcome in outcomes:
+        tally.add(outcome.tally)
+    seconds = {"encode": sum(outcome.seconds for outcome in outcomes), "pack": time.perf_counter() - started}
+    entry = _finish(job, group, files, tally, outcomes[0].engine, seconds)
+    for place in range(len(group.shards)):
+        scratch.delete(job.scratch, _scratch_name(group, place))
+    return entry
+
+
+def _encode_group(job: Job, group: Group) -> Outcome:
+    started = time.perf_counter()
+    tally = Tally()
+    documents = (batch for shard in group.shards for batch in _documents(job, shard, tally))
+    files = write_parts(documents, output=job.output, group=group.number, tokens_per_file=job.tokens_per_file)
+    seconds, engine = time.perf_counter() - started, job.encoding.load().description
+    entry = _finish(job, group, files, tally, engine, {"encode": seconds})
+    return Outcome(tally=tally, engine=engine, seconds=seconds, entry=entry)
+
+
+def _encode_to_scratch(job: Job, group: Group, place: int) -> Outcome:
+    started = time.perf_counter()
+    tally = Tally()
+    scratch.save(_documents(job, group.shards[place], tally), job.scratch, _scratch_name(group, place))
+    return Outcome(tally=tally, engine=job.encoding.load().description, seconds=time.perf_counter() - started)
+
+
+def _documents(job: Job, shard: Shard, tally: Tally) -> Iterator[Encoded]:
+    return encode_shard(shard, job.encoding, job.numpy_dtype, job.output, tally)
+
+
+def _scratch_name(group: Group, place: int) -> str:
+    return f"{group.name}/{place:06d}"
+
+
+def _finish(job: Job, group: Group, files: list[ArrayFile], tally: Tally, engine: str, seconds: dict[str, float]) -> LedgerEntry:
+    outputs = {file.name: OutputFile(bytes=file.bytes, sha256=file.sha256) for file in files}
+    entry = LedgerEntry(
+        name=group.name,
+        recipe=job.recipe,
+        input=group_identity(group),
+        counts={
+            "in": tally.read,
+            "kept": tally.tokenised,
+            "dropped": {"empty": tally.empty},
+            "quarantined": tally.quarantined,
+            "files": [{"name": file.name, "documents": file.documents, "index_sha256": file.index_sha256} for file in files],
+        },
+        bytes={"text": tally.text_bytes, "arrays": sum(file.bytes for file in files)},
+        outputs=outputs | tally.quarantine_files,
+        seconds={name: round(value, 4) for name, value in seconds.items()},
+        engine={"tokenizer": engine},
+    )
+    ledger.save(job.output, entry)
+    return entry
+
+
+def group_identity(group: Group) -> dict[str, Any]:
+    """The group's inputs as its ledger entry keeps them."""
+    return {"shards": [{"name": shard.name, **ledger.input_identity(shard)} for shard in group.shards]}
+
+
+def files_of(entry: LedgerEntry, item_bytes: int) -> list[ArrayFile]:
+    """The arrays that a finished group has, from its ledger entry."""
+    return [
+        ArrayFile(
+            name=file["name"],
+            tokens=entry.outputs[file["name"]].bytes // item_bytes,
+            documents=file["documents"],
+            bytes=entry.outputs[file["name"]].bytes,
+            sha256=entry.outputs[file["name"]].sha256,
+            index_sha256=file["index_sha256"],
+        )
+        for file in entry.counts["files"]
+    ]

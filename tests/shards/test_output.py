@@ -1,0 +1,135 @@
+"""Output: a file is there whole or not at all, and a full disk says so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.shards.storage import Output
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_nothing_shows_before_publish(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    with output.create("a/x.bin") as pending:
+        pending.write(b"hello ")
+        pending.write(memoryview(b"world"))
+        assert names(tmp_path) == ["a/.x.bin.partial"]
+        assert not output.exists("a/x.bin")
+        pending.publish()
+    assert names(tmp_path) == ["a/x.bin"]
+    assert (tmp_path / "a" / "x.bin").read_bytes() == b"hello world"
+    assert (pending.bytes, pending.sha256) == (11, hashlib.sha256(b"hello world").hexdigest())
+
+
+def test_an_error_discards(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), Output(str(tmp_path)).create("x") as pending:
+        pending.write(b"half")
+        raise KeyError
+    assert names(tmp_path) == []
+
+
+def test_publish_replaces_and_discard_after_publish_keeps(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    output.put("x", b"old")
+    with output.create("x") as pending:
+        pending.write(b"new")
+        assert output.read("x") == b"old"
+        pending.publish()
+    pending.discard()
+    assert output.read("x") == b"new"
+
+
+def test_small_files(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    assert (output.read("a/b"), output.exists("a/b")) == (None, False)
+    output.put("a/b", b"1")
+    assert (output.read("a/b"), output.exists("a/b"), output.local_path("a/b")) == (b"1", True, tmp_path / "a" / "b")
+    output.delete("a/b")
+    output.delete("a/b")
+    assert names(tmp_path) == []
+    assert pickle.loads(pickle.dumps(output)).root == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/../../x", "/etc/x"])
+def test_names_stay_inside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="is not a name inside"):
+        Output(str(tmp_path)).put(name, b"")
+
+
+@pytest.mark.parametrize("root", ["hf://datasets/a/b", "gs://b", ""])
+def test_places_that_cannot_be_written(root: str) -> None:
+    with pytest.raises(ConfigError, match=r"allowed: a local folder, or s3://bucket/prefix|give a local folder"):
+        Output(root)
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(StorageError, match=r"^cannot write .*/x/y: a part of this path is a file, not a folder$"):
+        Output(str(tmp_path / "x")).create("y")
+
+
+KILLED = """
+import os, signal, sys
+from dolmino_cli.shards.storage import Output
+pending = Output(sys.argv[1]).create("x")
+pending.write(b"half of what was to be written")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_rerun_after_sigkill_leaves_only_the_result(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert names(tmp_path) == [".x.partial"]
+    Output(str(tmp_path)).put("x", b"whole")
+    assert names(tmp_path) == ["x"]
+    assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+LIMITED = """
+import resource, sys
+from dolmino_cli.errors import StorageError
+from dolmino_cli.shards.storage import Output
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+try:
+    with Output(sys.argv[1]).create("x") as pending:
+        for _ in range(3):
+            pending.write(bytes(1_000_000))
+        pending.publish()
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_file_size_limit(tmp_path: Path) -> None:
+    answer = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True)
+    reason = "the file would be larger than this file system or `ulimit -f` allows; choose another place"
+    assert answer.stdout == f"cannot write {tmp_path}/x: {reason}\n"
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount a small disk here")
+    try:
+        output = Output(str(tmp_path))
+        with pytest.raises(StorageError) as failure, output.create("x") as pending:
+            for _ in range(3):
+                pending.write(bytes(1_000_000))
+        assert str(failure.value) == f"cannot write {tmp_path}/x: the disk is full; free some space or choose another place"
+        assert names(tmp_path) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
