@@ -22,8 +22,9 @@ from reading import read_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 1124
-GOOD = ("academic", "books", "math", "wiki")  # what the fastText model learns as __label__hq; the rest is __label__cc
-BAD = ("code", "flan", "junk", "web")
+# What the fastText model learns as __label__hq; junk (repetitions) is there so that it is left to the repetition filter.
+GOOD = ("academic", "books", "junk", "math", "wiki")
+BAD = ("code", "flan", "web")  # __label__cc
 TINY_DOCUMENTS = 1600
 GENERATED_TOKENS = 12_000_000  # about 60 MB of text
 EOS_TOKEN = "<|endoftext|>"
@@ -119,8 +120,8 @@ def _train(root: Path, documents: list[dict[str, str]], *, epochs: int) -> float
 
 
 def _middle_gap(scores: list[float]) -> float:
-    """The middle of the widest gap between sorted scores, among the middle fifth of them."""
-    middle = scores[len(scores) * 2 // 5 : len(scores) * 3 // 5]
+    """The middle of the widest gap between sorted scores, among the middle tenth of them."""
+    middle = scores[len(scores) * 9 // 20 : len(scores) * 11 // 20]
     gap, low = max((high - low, low) for low, high in itertools.pairwise(middle))
     if gap < 1e-4:
         raise SystemExit(f"the widest gap between the middle scores is {gap:.1e}: dolma's rounding would decide what is kept")

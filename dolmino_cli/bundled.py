@@ -13,6 +13,7 @@ from typing import Literal
 from dolmino_cli.errors import ConfigError
 
 Kind = Literal["filters", "mixes"]
+_WORDS = {"filters": "recipe", "mixes": "mix"}
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -44,4 +45,4 @@ def find(kind: Kind, name: str) -> Path:
     names = bundled_names(kind)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"no bundled {kind[:-1]} {name!r}; {hint}bundled: {', '.join(names)}; own files: ./{name}.yaml")
+    raise ConfigError(f"no bundled {_WORDS[kind]} {name!r}; {hint}bundled: {', '.join(names)}; own files: ./{name}.yaml")

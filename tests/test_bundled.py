@@ -24,7 +24,7 @@ def test_path_is_that_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 def test_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(ConfigError, match=r"no bundled filter 'dcml'; did you mean 'dclm'\?.*own files: \./dcml\.yaml"):
+    with pytest.raises(ConfigError, match=r"no bundled recipe 'dcml'; did you mean 'dclm'\?.*own files: \./dcml\.yaml"):
         find("filters", "dcml")
     with pytest.raises(ConfigError, match=r"no file './absent\.yaml'"):
         find("mixes", "./absent.yaml")

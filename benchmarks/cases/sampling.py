@@ -34,7 +34,7 @@ def measure(bench: Bench) -> Section:
     ours, copy = (steady(*ends(timings, name, 1), megabytes[FEW], megabytes[MANY]) for name in (OURS, COPY))
     if ours and copy:
         ratio = ours.mb_per_second / copy.mb_per_second
-        bars.append(Bar(what=f"{OURS} / {COPY}, steady, 1 core", value=ratio, unit="x", at_least=0.7))
+        bars.append(Bar(what=f"{OURS} / {COPY}, steady, 1 core (goal 0.7, no bar)", value=ratio, unit="x"))
     whole = find(timings, COPY, 1, MANY).median / find(timings, OURS, 1, MANY).median
     bars.append(Bar(what=f"{OURS} / {COPY}, whole command, 1 core", value=whole, unit="x"))
     note = f"MB of token ids: {tokens:,} tokens of one source, taken {MANY} times (and {FEW} times, for the steady state)."

@@ -1,8 +1,9 @@
 """A document's words and word n-grams as fastText reads them: which rows of the model's input matrix it has.
 
-The steps are those of fastText 0.9.3 (dictionary.cc, supervised `getLine`): a document is one line; tokens end at space, tab,
-line end, vertical tab, form feed, carriage return and NUL; the line end is the word `</s>`; a literal `</s>` ends the line; a token
-that begins with `__label__` is no word; words outside the vocabulary have no row of their own but join the n-grams.
+The steps are those of fastText 0.9.3 (dictionary.cc, supervised `getLine`): a document is one line; tokens end at space,
+tab, line end, vertical tab, form feed, carriage return and NUL; the line end is the word `</s>`; a literal `</s>` ends the
+line; a token that begins with `__label__` is no word; words outside the vocabulary have no row of their own but join the
+n-grams.
 
 Each step runs over a chunk of text before the next begins, and branches as little as it can: the processor then overlaps the
 cache misses of a chunk's lookups, which is 2.5x faster than going token by token.
@@ -24,7 +25,9 @@ _ORDINARY, _SEPARATOR, _MAYBE = 0, 1, 2
 
 
 def build_slots(word_bytes: np.ndarray, word_offsets: np.ndarray) -> np.ndarray:
-    """An open-addressing table over the vocabulary, at most half full: rows (tail, entry + 1) at `hash % size` or the next free row.
+    """An open-addressing table over the vocabulary, at most half full; a word is at row `hash % size` or the next free one.
+
+    A row is (the word's tail, its length << 32 | its entry + 1), 0 if free.
 
     The tail is the word's last 8 bytes as a big-endian number, so that for most words one comparison settles it and words
     outside the vocabulary are told apart by their bytes, never by a hash alone.
@@ -57,10 +60,10 @@ def _fill_slots(word_bytes: np.ndarray, word_offsets: np.ndarray, slots: np.ndar
         for at in range(word_offsets[word], word_offsets[word + 1]):
             value = (value ^ np.uint64(np.int8(word_bytes[at]))) * np.uint64(_FNV_PRIME)
             tail = tail << np.uint64(8) | np.uint64(word_bytes[at])
-        at = value & mask
-        while slots[at, 1] != 0:
-            at = (at + np.uint64(1)) & mask
-        slots[at, 0], slots[at, 1] = tail, np.uint64(length) << np.uint64(32) | np.uint64(word + 1)
+        row = value & mask
+        while slots[row, 1] != 0:
+            row = (row + np.uint64(1)) & mask
+        slots[row, 0], slots[row, 1] = tail, np.uint64(length) << np.uint64(32) | np.uint64(word + 1)
 
 
 @numba.njit(inline="always")
@@ -72,8 +75,10 @@ def _long_separator(data: np.ndarray, at: int, end: int) -> int:
 
 
 @numba.njit(nogil=True)
-def split_chunk(data: np.ndarray, at: int, end: int, classes: np.ndarray, open_token: np.ndarray, tokens: np.ndarray) -> tuple[int, int]:
-    """Tokens that end between `at` and `at + CHUNK_BYTES`, as rows (length << 32 | hash, tail, end): (their number, the next `at`).
+def split_chunk(
+    data: np.ndarray, at: int, end: int, classes: np.ndarray, open_token: np.ndarray, tokens: np.ndarray
+) -> tuple[int, int]:
+    """Tokens that end in the chunk from `at` on, as rows (length << 32 | hash, tail, end): (their number, where the chunk ends).
 
     `open_token` carries length, hash and tail of a token that goes on in the next chunk. There is no branch per token: every
     byte writes the row that the next separator would complete, because a mispredicted branch costs more than a few stores.
@@ -119,8 +124,13 @@ def close_line(open_token: np.ndarray, tokens: np.ndarray, count: int, at: int) 
 
 @numba.njit(inline="always")
 def _find_word(
-    data: np.ndarray, token: np.ndarray, slots: np.ndarray, first_slot: np.ndarray, word_offsets: np.ndarray, word_bytes: np.ndarray
-) -> int:
+    data: np.ndarray,
+    token: np.ndarray,
+    slots: np.ndarray,
+    first_slot: np.ndarray,
+    word_offsets: np.ndarray,
+    word_bytes: np.ndarray,
+) -> np.int64:
     """The vocabulary entry with exactly the token's bytes, or -1; `first_slot` is a copy of the row where the search begins."""
     mask = np.uint64(len(slots) - 1)
     length = token[0] >> np.uint64(32)
@@ -138,7 +148,7 @@ def _find_word(
                 return word
         at += np.uint64(1)
         slot_tail, slot_word = slots[at & mask, 0], slots[at & mask, 1]
-    return -1
+    return np.int64(-1)
 
 
 @numba.njit(inline="always")

@@ -13,7 +13,18 @@ _pread = types.ExternalFunction("pread", types.intp(types.int32, types.uintp, ty
 _FNV_OFFSET = 2166136261
 
 _TEXT = "Array(u1, 1, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True), b1,"
-_VOCABULARY = "Tuple((Array(u8, 2, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True))), i8, i8, i8,"
+_VOCABULARY = "Tuple((Array(u8, 2, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True))),"
+
+
+@numba.njit(nogil=True)
+def _count_again(rows: np.ndarray, found: int, recent: np.ndarray) -> int:
+    """How many of the rows stood among the last few already; `recent` keeps one row for each of its places."""
+    again = 0
+    for row in rows[:found]:
+        place = row & (len(recent) - 1)
+        again += recent[place] == row
+        recent[place] = row
+    return again
 
 
 @numba.njit(nogil=True)
@@ -29,7 +40,9 @@ def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray)
             sums[column] += table[rows[row], column]
 
 
-@numba.njit(f"void({_TEXT} {_VOCABULARY} Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[::1])", cache=True, nogil=True)
+@numba.njit(
+    f"void({_TEXT} {_VOCABULARY} i8, i8, i8, Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[:, ::1])", cache=True, nogil=True
+)
 def sum_rows(
     data: np.ndarray,
     offsets: np.ndarray,
@@ -43,14 +56,16 @@ def sum_rows(
     sums: np.ndarray,
     counts: np.ndarray,
 ) -> None:
-    """Per document: the sum of its rows of the folded `table` into `sums` (documents x columns), their number into `counts`.
+    """Per document: the sum of its rows of the folded `table` into `sums` (documents x columns).
 
+    Into `counts` (documents x 2) goes the number of rows, and how many of them are the same as another shortly before.
     `vocabulary` is (slots, offsets, bytes) of words and labels; entries from `words` on are labels. `table` has a row per
     word, then one per n-gram bucket.
     """
     tokens, first_slots = np.empty((MOST_TOKENS, 3), np.uint64), np.empty((MOST_TOKENS, 2), np.uint64)
     hashes = np.empty(MOST_TOKENS + word_ngrams, np.uint64)
     rows = np.empty(len(hashes) * word_ngrams, np.int64)
+    recent = np.empty(512, np.int64)
     open_token = np.empty(3, np.uint64)
     for document in range(len(offsets) - 1):
         at, end = offsets[document], offsets[document + 1]
@@ -58,6 +73,7 @@ def sum_rows(
             at, end = trim(data, at, end, True)
         sums[document] = 0.0
         counts[document] = 0
+        recent[:] = -1
         open_token[0], open_token[1], open_token[2] = 0, _FNV_OFFSET, 0
         waiting = 0
         ended = False
@@ -68,14 +84,17 @@ def sum_rows(
             found, filled, ended = look_up(data, tokens, count, vocabulary, words, first_slots, rows, hashes, waiting)
             found, done = add_ngrams(hashes, filled, ended, word_ngrams, words, buckets, rows, found)
             _add_rows(table, rows, found, sums[document])
-            counts[document] += found
+            counts[document, 0] += found
+            counts[document, 1] += _count_again(rows, found, recent)
             waiting = filled - done
             for i in range(waiting):
                 hashes[i] = hashes[done + i]
 
 
 @numba.njit(nogil=True)
-def _add_vectors(file: int, matrix_at: int, rows: np.ndarray, found: int, kept: np.ndarray, vectors: np.ndarray, hidden: np.ndarray) -> bool:
+def _add_vectors(
+    file: int, matrix_at: int, rows: np.ndarray, found: int, kept: np.ndarray, vectors: np.ndarray, hidden: np.ndarray
+) -> bool:
     """Add rows of the matrix to `hidden` in order, in float32; a row that is not in the cache is read from the file."""
     dim = len(hidden)
     mask = np.uint64(len(kept) - 1)
@@ -94,7 +113,7 @@ def _add_vectors(file: int, matrix_at: int, rows: np.ndarray, found: int, kept: 
     return True
 
 
-@numba.njit(f"i8({_TEXT} {_VOCABULARY} i8, i8, i8[::1], f4[:, ::1], f4[::1])", cache=True, nogil=True)
+@numba.njit(f"i8({_TEXT} {_VOCABULARY} i8, i8, i8, i8, i8, i8[::1], f4[:, ::1], f4[::1])", cache=True, nogil=True)
 def sum_vectors(
     data: np.ndarray,
     offsets: np.ndarray,
@@ -114,7 +133,8 @@ def sum_vectors(
 
     fastText adds in float32, all words before all n-grams. Over tens of thousands of rows that error grows past what folding
     is exact to, so long documents are summed in just this way. `file` is an open descriptor of the model; `kept` (row
-    numbers, a power of two of them, -1 = none) and `vectors` are a cache of rows. Returns the number of rows, -1 if the file ended.
+    numbers, a power of two of them, -1 = none) and `vectors` are a cache of rows. Returns the number of rows, or -1 if the
+    file ended before one of them.
     """
     tokens, first_slots = np.empty((MOST_TOKENS, 3), np.uint64), np.empty((MOST_TOKENS, 2), np.uint64)
     hashes = np.empty(MOST_TOKENS + word_ngrams, np.uint64)

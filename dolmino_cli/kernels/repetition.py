@@ -2,7 +2,8 @@
 
 A unit of p items that stands k times in a row is a run of (k - 1) * p places i with x[i] == x[i - p]. Such a run always
 holds a place whose number is a multiple of (k - 1) * p, so only those are looked at, and only where one of them matches is
-the run walked to its ends. For k = 32 and 13 periods that is one place in ten; the longest repetition found raises k for the rest.
+the run walked to its ends. For k = 32 and 13 periods that is one place in ten; the longest repetition found so far raises
+k for the rest.
 """
 
 from __future__ import annotations
@@ -25,9 +26,7 @@ def _run(items: np.ndarray, start: int, end: int, period: int, place: int) -> tu
     return first, last
 
 
-@numba.njit(
-    [f"i8[::1](Array({ids}, 1, 'C', readonly=True), {_OFFSETS}, i8, i8)" for ids in ("u4", "u2")], cache=True, nogil=True
-)
+@numba.njit([f"i8[::1](Array({ids}, 1, 'C', readonly=True), {_OFFSETS}, i8, i8)" for ids in ("u4", "u2")], cache=True, nogil=True)
 def repeat_counts(ids: np.ndarray, offsets: np.ndarray, max_period: int, count_from: int) -> np.ndarray:
     """Longest contiguous repetition per document, int64.
 

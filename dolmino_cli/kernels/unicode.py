@@ -24,7 +24,7 @@ def word_characters() -> np.ndarray:
 
 
 @numba.njit(inline="always")
-def decode(data: np.ndarray, at: int, end: int) -> tuple[int, int]:
+def decode(data: np.ndarray, at: int, end: int) -> tuple[np.int64, int]:
     """The code point that begins at `at`, and its length in bytes. Bytes that are no UTF-8 count as themselves, one by one."""
     first = np.int64(data[at])
     if first < 0xC0:
@@ -40,11 +40,11 @@ def decode(data: np.ndarray, at: int, end: int) -> tuple[int, int]:
 
 
 @numba.njit(inline="always")
-def is_white_space(code: int) -> bool:
+def is_white_space(code: np.int64) -> bool:
     """Unicode's White_Space property: what Rust's `char::is_whitespace` says."""
     if code < 0x80:
-        return code == 0x20 or 0x09 <= code <= 0x0D
-    return (
+        return bool(code == 0x20 or 0x09 <= code <= 0x0D)
+    return bool(
         code == 0x85
         or code == 0xA0
         or code == 0x1680
@@ -58,9 +58,9 @@ def is_white_space(code: int) -> bool:
 
 
 @numba.njit(inline="always")
-def is_python_space(code: int) -> bool:
+def is_python_space(code: np.int64) -> bool:
     r"""What Python's `str.isspace`, `strip`, `split` and `\s` mean: White_Space and the four separators 0x1C-0x1F."""
-    return is_white_space(code) or 0x1C <= code <= 0x1F
+    return is_white_space(code) or bool(0x1C <= code <= 0x1F)
 
 
 @numba.njit(inline="always")

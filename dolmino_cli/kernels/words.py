@@ -58,7 +58,7 @@ def count_trimmed_bytes(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(nogil=True)
-def _place(data: np.ndarray, start: int, end: int, table: np.ndarray, document: int) -> int:
+def _place(data: np.ndarray, start: int, end: int, table: np.ndarray, document: int) -> np.int64:
     """The row of `table` that holds the piece, or the free row for it."""
     value = np.uint64(_FNV_OFFSET)
     for at in range(start, end):

@@ -33,8 +33,14 @@ def client() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _client(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    from botocore.config import Config
+
     with storage_errors("set up", "access to S3"):
-        return _session().client("s3")
+        made = _session().client("s3")
+        if ".amazonaws.com" in made.meta.endpoint_url or "AWS_REQUEST_CHECKSUM_CALCULATION" in os.environ:
+            return made
+        # Other stores give a whole object's checksum back with a part of it, which pyarrow then refuses to read.
+        return _session().client("s3", config=Config(request_checksum_calculation="when_required"))
 
 
 def _session() -> Any:

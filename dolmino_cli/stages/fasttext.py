@@ -27,7 +27,7 @@ Newlines = Literal["dclm", "space"]
 class FastText:
     """Probability (float64) of `label`, as fastText gives it: softmax, plus its own 1e-5 inside the logarithm.
 
-    DCLM's quality score (OLMo 2 paper, section 2.4.1; DCLM `quality_prediction_enrichers_calc_fasttext.py` and dolma
+    DCLM's quality score (OLMo 2 paper, section 4.3; DCLM `quality_prediction_enrichers_calc_fasttext.py` and dolma
     `taggers/quality.py`, which agree) is the default rule and newline handling with `label: __label__hq`. A document of
     which fastText predicts nothing (no known word, no n-gram) scores null.
 
@@ -81,6 +81,7 @@ class FastText:
         return {"model_sha256": loaded.sha256, "engine": "library", "library": f"fasttext {version}", "because": loaded.because}
 
     def __call__(self, batch: Batch) -> pa.Array:
+        """float64 per document; null where fastText predicts nothing."""
         loaded = _load(self.model, self.engine)
         if loaded.folder is None:
             scores = self._score_by_library(_library(loaded.path), batch.text)
@@ -150,7 +151,7 @@ def _load(model: str, engine: str) -> _Loaded:
     path = fetch(model)
     sha256 = model_cache.file_sha256(path)
     if engine == "library":
-        return _Loaded(path=path, sha256=sha256, labels=read_model(path).labels, folder=None, because="engine: library was asked for")
+        return _Loaded(path=path, sha256=sha256, labels=read_model(path).labels, folder=None, because="the recipe says so")
     folder = model_cache.cache_folder() / "fasttext" / f"{sha256}-{fasttext_folded.FORMAT}"
     if not folder.is_dir():
         read = read_model(path)

@@ -1,6 +1,6 @@
 """A supervised fastText model folded into one small table, made once and memory-mapped by every process.
 
-A supervised model is linear up to its softmax: logits = output matrix . mean of the document's rows = mean of (output matrix . row).
+A supervised model is linear up to its softmax: logits = output matrix . mean of the rows = mean of (output matrix . row).
 With the products computed once, a word or n-gram costs one float instead of `dim` of them, and a model of 2.2 GB becomes a
 table of 9 MB (two labels: their difference is all that the softmax sees).
 
@@ -16,7 +16,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -28,10 +28,11 @@ from dolmino_cli.kernels.fasttext_score import sum_rows, sum_vectors
 from dolmino_cli.stages.fasttext_model import FasttextModel
 
 FORMAT = 1  # of the cache folder; raise it when what lies there changes
-# Drift of fastText's probability p, measured on 81,528 documents with four models: at most 2.4e-7 x sqrt(rows) x |logit| x p(1-p),
-# and at most 1.5e-6 up to 8,192 rows (words and n-grams; about 27 KB of English with bigrams).
+# Drift of fastText's probability p, measured on 81,528 documents with four models: at most 1.5e-6 up to 8,192 rows (words
+# and n-grams; about 27 KB of English with bigrams), at most 2.4e-7 x sqrt(rows) x |logit| x p(1-p) beyond. A text that is the
+# same few words again and again repeats the same rounding error: up to 1e-7 x rows x p(1-p), at any length.
 _DRIFTING_ROWS = 8192
-_DRIFT_BOUND = 6.0  # of sqrt(rows) x |logit| x p(1-p): 1.4e-6
+_REPETITIVE = 0.6  # of the rows stood among the last 512 already; prose has 0.1 to 0.5
 _READ_BYTES = 4 << 20
 _CACHED_VECTOR_BYTES = 16 << 20
 _ARRAYS = ("table", "slots", "offsets", "bytes", "output")
@@ -58,7 +59,7 @@ class FoldedModel:
     output: np.ndarray
 
     def logits(self, text: pa.LargeStringArray, *, newlines: Literal["dclm", "space"], follow_drift: bool) -> np.ndarray:
-        """Documents x labels, float64, up to a constant per document; NaN for a document of no rows, of which fastText predicts nothing.
+        """Documents x labels, float64, up to a constant per document; NaN for a document of no rows.
 
         `newlines` is "dclm" (strip, split lines, join with a space) or "space" (a line feed is a space, no strip). With
         `follow_drift` long documents get fastText's own rounding errors.
@@ -67,15 +68,14 @@ class FoldedModel:
         dclm = newlines == "dclm"
         lines = (data, offsets, byte_classes(split_lines=dclm), dclm)
         model = ((self.slots, self.offsets, self.bytes), self.words, self.word_ngrams, self.buckets)
-        sums, counts = np.empty((len(text), self.table.shape[1])), np.empty(len(text), np.int64)
+        sums, counts = np.empty((len(text), self.table.shape[1])), np.empty((len(text), 2), np.int64)
         sum_rows(*lines, *model, self.table, sums, counts)
         with np.errstate(invalid="ignore"):
-            logits = sums / counts[:, None]
+            logits = sums / counts[:, :1]
         if len(self.labels) == 2:
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-        for row in np.flatnonzero(counts > _DRIFTING_ROWS) if follow_drift else ():
-            if _may_drift(logits[row], int(counts[row])):
-                logits[row] = self._logits_by_vectors((data, offsets[row : row + 2], *lines[2:]), model)
+        for row in _drifting(logits, counts) if follow_drift else ():
+            logits[row] = self._logits_by_vectors((data, offsets[row : row + 2], *lines[2:]), model)
         return logits
 
     def _logits_by_vectors(self, line: tuple[object, ...], model: tuple[object, ...]) -> np.ndarray:
@@ -98,10 +98,18 @@ class FoldedModel:
         return np.full(places, -1, np.int64), np.empty((places, dim), np.float32)
 
 
-def _may_drift(logits: np.ndarray, rows: int) -> bool:
-    powers = np.exp(logits - logits.max())
-    likely = powers / powers.sum()
-    return bool(np.sqrt(rows) * np.ptp(logits) * (likely * (1 - likely)).max() > _DRIFT_BOUND)
+def _drifting(logits: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Documents where fastText's own rounding may have moved its probability by more than 1.5e-6."""
+    rows, again = counts.T
+    long, repetitive = rows > _DRIFTING_ROWS, again > _REPETITIVE * rows
+    suspects = np.flatnonzero(long | repetitive)
+    powers = np.exp(logits[suspects] - logits[suspects].max(axis=1, keepdims=True))
+    likely = powers / powers.sum(axis=1, keepdims=True)
+    slope = (likely * (1 - likely)).max(axis=1)
+    spread = np.maximum(np.ptp(logits[suspects], axis=1), 1.0)
+    drift_long = 2.4e-7 * np.sqrt(rows[suspects]) * spread * slope
+    drift_repetitive = 1e-7 * rows[suspects] * slope
+    return suspects[(long[suspects] & (drift_long > 1.5e-6)) | (repetitive[suspects] & (drift_repetitive > 1e-6))]
 
 
 def write_folded(model: FasttextModel, folder: Path) -> None:
@@ -111,7 +119,8 @@ def write_folded(model: FasttextModel, folder: Path) -> None:
     word_bytes = np.frombuffer(b"".join(names), np.uint8)
     word_offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(name) for name in names], dtype=np.int64)])
     table, output = _fold_matrix(model)
-    for name, array in zip(_ARRAYS, (table, build_slots(word_bytes, word_offsets), word_offsets, word_bytes, output), strict=True):
+    slots = build_slots(word_bytes, word_offsets)
+    for name, array in zip(_ARRAYS, (table, slots, word_offsets, word_bytes, output), strict=True):
         np.save(folder / f"{name}.npy", array)
     facts = {
         "labels": model.labels,
@@ -126,9 +135,9 @@ def write_folded(model: FasttextModel, folder: Path) -> None:
 @lru_cache(maxsize=4)
 def load_folded(folder: Path, path: Path) -> FoldedModel:
     """The model that `write_folded` wrote as `folder` from the file `path`, memory-mapped."""
-    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     # asarray: numba takes plain arrays, and a view of the map is one.
-    arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
     return FoldedModel(**{**facts, "labels": tuple(facts["labels"])}, path=path, **arrays)
 
 

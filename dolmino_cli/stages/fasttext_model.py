@@ -1,8 +1,9 @@
 """The fastText `.bin` format (magic 793712314, versions 11 and 12): arguments, dictionary, where the matrices lie.
 
-Layout, little-endian, as fastText 0.9.3 writes it: 12 int32 and a double of arguments; the dictionary's sizes and entries (word, NUL,
-int64 count, int8 type), then the pruning index; a byte that says whether the input matrix is quantised; int64 rows, int64
-columns and float32 values of the input matrix; the same of the output matrix. Nothing but arguments and dictionary is read here.
+Layout, little-endian, as fastText 0.9.3 writes it: 12 int32 and a double of arguments; the dictionary's sizes and entries
+(word, NUL, int64 count, int8 type), then the pruning index; a byte that says whether the input matrix is quantised; int64
+rows, int64 columns and float32 values of the input matrix; the same of the output matrix. Only arguments and dictionary are
+read here.
 """
 
 from __future__ import annotations

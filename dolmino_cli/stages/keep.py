@@ -107,8 +107,8 @@ class Keep:
 
     def _refuse(self, row: int, batch: Batch) -> None:
         raise DataError(
-            f"document {batch.id[row].as_py()!r} has no score {self.score!r}; say `missing: drop` or `missing: keep` in the recipe,"
-            " or make the score for every document",
+            f"document {batch.id[row].as_py()!r} has no score {self.score!r}; say `missing: drop` or `missing: keep` in the"
+            " recipe, or make the score for every document",
             path=batch.shard,
             line=batch.line[row].as_py(),
         )

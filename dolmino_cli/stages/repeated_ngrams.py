@@ -19,8 +19,8 @@ _PREFILTER_FROM = 8
 class RepeatedNgrams:
     """Repeats (int64) of the token n-gram, n from 1 to `max_period`, that is most often repeated without a break.
 
-    The OLMo 2 paper drops documents with "32 or more" (section 2.4.1: `keep: {below: 32}`), as the trainer does to training
-    instances. The recipe that was run (dolma, branch soldni/crawl, configs/dolma-v2/dclm-long-seq.yml) drops `> 32`
+    The OLMo 2 paper drops documents with "32 or more" (sections 2.4.1 and 3.1: `keep: {below: 32}`), which is also the
+    trainer's bound. The recipe that was run (dolma, branch soldni/crawl, configs/dolma-v2/dclm-long-seq.yml) drops `> 32`
     (`at_most: 32`), with the tokenizer allenai/eleuther-ai-gpt-neox-20b-pii-special and `window_characters: 100000`. A unit
     of p tokens over a run of L equal places counts floor((L + p) / p) times (dolma taggers/repetitions/utils.py and
     OLMo olmo/data/util.py, which agree).

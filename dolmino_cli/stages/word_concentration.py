@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.documents import Batch
-
-_STARCODER_SPLIT = re.compile(r"(\W+|[A-Z]\w+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +18,7 @@ class WordConcentration:
 
     `starcoder` words are those of Ai2's tagger (dolma, branch soldni/crawl, taggers/repetitions/top_k.py): the text is
     split at runs of non-word characters and before CamelCase pieces, and both the pieces and the runs count as words once
-    stripped, if anything is left. The paper (section 4.3) drops code whose top word exceeds 30 % or whose top two exceed
+    stripped, if anything is left. The OLMo 2 paper (section 2.4.1) drops code whose top word exceeds 30 % or whose top two exceed
     50 %; the executed configuration dropped top 1 at 0.3 or more, and had no rule for two.
     """
 
@@ -34,18 +32,18 @@ class WordConcentration:
     tolerance: ClassVar[float] = 0.0
 
     def prepare(self) -> dict[str, str]:
-        """Nothing to load."""
-        return {}
+        """Say whose word characters count, and compile the kernel; see `Measure.prepare`."""
+        import dolmino_cli.kernels.words  # noqa: F401
+
+        return {"unicode": unicodedata.unidata_version}
 
     def __call__(self, batch: Batch) -> pa.Array:
         """float64 per document; null for a text without words."""
-        return pa.array([self._share(text) for text in batch.text.to_pylist()], pa.float64())
+        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.kernels.unicode import word_characters
+        from dolmino_cli.kernels.words import count_top_words
 
-    def _share(self, text: str) -> float | None:
-        if self.words == "whitespace":
-            words = text.split()
-        else:
-            words = [word for piece in _STARCODER_SPLIT.split(text) if (word := piece.strip())]
-        if not words:
-            return None
-        return sum(count for _, count in Counter(words).most_common(self.top)) / len(words)
+        counts = count_top_words(*text_buffers(batch.text), word_characters(), self.words == "whitespace")
+        total = counts[:, 2]
+        shares = counts[:, : self.top].sum(axis=1) / np.maximum(total, 1)
+        return pa.array(shares, mask=total == 0)

@@ -143,16 +143,6 @@ class TokenArrays:
         """The file's tokens as a read-only view; the arrays must be on the local disk."""
         return np.memmap(Path(self.path(file.name)), dtype=self.numpy_dtype, mode="r")
 
-    def read_tokens(self, file: ArrayFile, start: int, end: int) -> npt.NDArray[np.unsignedinteger]:
-        """Tokens `start` up to before `end`, from the local disk or S3."""
-        item_bytes = self.numpy_dtype.itemsize
-        with storage.open_bytes(self.path(file.name)) as stream:
-            stream.seek(start * item_bytes)
-            data = stream.read((end - start) * item_bytes)
-        if len(data) != (end - start) * item_bytes:
-            raise DataError(f"tokens {start} to {end} wanted, the file ends before", path=self.path(file.name))
-        return np.frombuffer(data, self.numpy_dtype)
-
     def iter_documents(self, file: ArrayFile) -> Iterator[pa.RecordBatch]:
         """The file's rows (start, end, id, src, loc), some MB at a time."""
         return read_index(self.path(file.index_name))

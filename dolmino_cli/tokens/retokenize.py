@@ -152,6 +152,7 @@ def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> It
     in_one_go = workers == 1 or len(left) >= _GROUPS_PER_WORKER * workers
     failures: list[DolminoError] = []
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
+    announced = False
     _remove(plan.job.scratch)
     try:
         for task, outcome in run_tasks(
@@ -160,8 +161,8 @@ def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> It
             if isinstance(outcome, DolminoError):
                 failures.append(outcome)
                 continue
-            if workers > 1:
-                _announce(outcome.engine, plan)
+            if workers > 1 and not announced:
+                announced = _announce(outcome.engine, plan)
             if outcome.entry is not None:
                 plan.finished[task.group.name] = outcome.entry
                 yield from task.group.shards
@@ -216,10 +217,11 @@ def _tasks(job: Job, groups: Sequence[Group], in_one_go: bool) -> Iterator[Task]
             yield from (Task(job=job, group=group, shard=place) for place in range(len(group.shards)))
 
 
-def _announce(engine: str, plan: Plan) -> None:
-    """Say once that workers fell back to `tokenizers`; in this process load_engine says it itself."""
-    if not plan.finished and engine.startswith("tokenizers") and plan.job.encoding.engine != "tokenizers":
+def _announce(engine: str, plan: Plan) -> bool:
+    """Say if a worker fell back to `tokenizers`; in this process load_engine says it itself."""
+    if engine.startswith("tokenizers") and plan.job.encoding.engine != "tokenizers":
         log.warning("tokenizer %s: encoding with %s, some 30 times slower", plan.tokenizer.name, engine)
+    return True
 
 
 def _remove(scratch: Output) -> None:

@@ -138,9 +138,7 @@ def test_documents_of_equal_id_are_kept_and_counted(tmp_path: Path) -> None:
     write_arrays(tmp_path / "tokens" / "web", twice)
     manifest = write_manifest(tmp_path / "m.yaml", web="source_percent: 200")
     result = sample(manifest, output=str(tmp_path / "mix"), arrays_root=str(tmp_path / "tokens"))
-    assert Counter(document.tokens for document in read_arrays(tmp_path / "mix")) == {
-        document.tokens: 2 for document in twice
-    }
+    assert Counter(document.tokens for document in read_arrays(tmp_path / "mix")) == {document.tokens: 2 for document in twice}
     assert result.lock.sources["web"].repeated_ids == 4  # d0 and d1, in each of two passes
 
 
@@ -151,11 +149,11 @@ def test_a_mix_of_mix_percents_meets_its_total(tmp_path: Path, tokens: Path) -> 
 
 
 def test_the_scaled_50b_mix_hits_the_published_mix_percents(tmp_path: Path) -> None:
-    """Arrays in the published proportions, at 1e-6 of their size for the web and 1e-5 for the others, give the published mix."""
+    """Arrays in the published proportions, at 5e-6 of their size, give the published mix."""
     manifest = load(find("mixes", "dolmino-1124-50b"))
     for name, source in manifest.sources.items():
         assert source.published is not None
-        # 30-token documents; 5e-6 of every published population: 3.8M tokens of web, 6,300 of StackExchange.
+        # 30-token documents: 3.8M tokens of web, 6,300 of StackExchange.
         write_uniform_arrays(
             tmp_path / "tokens" / name, documents=round(source.published.tokens * 5e-6 / 30), length=30, prefix=name
         )

@@ -58,5 +58,3 @@ def tree(folder: Path) -> dict[str, bytes]:
 def read_json(path: Path) -> dict[str, object]:
     content: dict[str, object] = json.loads(path.read_text())
     return content
-
-

@@ -43,7 +43,12 @@ def test_every_document_is_kept_or_has_a_reason(tmp_path: Path) -> None:
     steps = counts.pop("steps")
     assert counts == {"in": 4, "kept": 1, "quarantined": 0, "dropped": {"short": 1, "unpopular": 2}}
     assert steps[1] == {
-        "reason": "unpopular", "documents_in": 3, "bytes_in": 18, "documents_dropped": 2, "bytes_dropped": 13, "near": 0,
+        "reason": "unpopular",
+        "documents_in": 3,
+        "bytes_in": 18,
+        "documents_dropped": 2,
+        "bytes_dropped": 13,
+        "near": 0,
     }
     assert (run.tally.bytes_in, run.tally.bytes_kept) == (20, 5)
     assert read_json(tmp_path / "out/run.json")["complete"] is True
@@ -156,7 +161,9 @@ def kill_itself_once(task: shard_task.ShardTask) -> object:
     return shard_task.run_shard(task)
 
 
-def test_a_worker_killed_mid_shard_then_a_rerun_equals_an_undisturbed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_killed_mid_shard_then_a_rerun_equals_an_undisturbed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for shard in range(6):
         write_shard(tmp_path / f"in/{shard}.jsonl.zst", [line(n, (n * 7 + shard) % 9 + 1, n % 4) for n in range(200)])
     run_all(recipe(tmp_path), tmp_path / "in", tmp_path / "whole")
@@ -180,7 +187,9 @@ def test_json_and_parquet_give_the_same_decisions(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     write_shard(tmp_path / "json/a.jsonl.zst", LINES)
-    rows = [{"id": f"d{n}", "text": "x" * c, "metadata": {"votes": v}} for n, c, v in [(1, 5, 7), (2, 2, 9), (3, 4, 1), (4, 9, None)]]
+    rows = [
+        {"id": f"d{n}", "text": "x" * c, "metadata": {"votes": v}} for n, c, v in [(1, 5, 7), (2, 2, 9), (3, 4, 1), (4, 9, None)]
+    ]
     (tmp_path / "parquet").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "parquet/a.parquet")
     run_all(recipe(tmp_path), tmp_path / "json", tmp_path / "out-json")

@@ -81,7 +81,7 @@ def test_eos_can_be_said_by_text_or_id(tmp_path: Path) -> None:
 def test_an_eos_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.json", {"a": 0}, ["<s>"])
     for eos in ("</s>", 91, "91", -1):
-        with pytest.raises(ConfigError, match=rf"{eos!r} is no token of '.*t.json' \(ids 0 to 90\); special tokens: '<s>' \(90\)"):
+        with pytest.raises(ConfigError, match=rf"{eos!r} is no token of '.*t.json' .*; special tokens: '<s>' \(90\)"):
             resolve(path, eos)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 import tokenizers
 import zstandard
 
@@ -26,9 +24,8 @@ def write_shards(folder: Path, shards: Mapping[str, list[str]]) -> Path:
     return folder
 
 
-def documents_in(arrays: TokenArrays) -> list[tuple[Any, ...]]:
+def read_documents(arrays: TokenArrays) -> Iterator[tuple[np.ndarray, str, str, int]]:
     """Every document: its ids, id, src and loc, by np.memmap and the index alone."""
-    found: list[tuple[Any, ...]] = []
     for file in arrays.files:
         ids = np.memmap(Path(arrays.root) / file.name, dtype=arrays.numpy_dtype, mode="r")
         position = 0
@@ -36,9 +33,13 @@ def documents_in(arrays: TokenArrays) -> list[tuple[Any, ...]]:
             for row in rows.to_pylist():
                 assert row["start"] == position < row["end"]
                 position = row["end"]
-                found.append((ids[row["start"] : row["end"]].tolist(), row["id"], row["src"], row["loc"]))
+                yield ids[row["start"] : row["end"]], row["id"], row["src"], row["loc"]
         assert position == len(ids) == file.tokens
-    return found
+
+
+def documents_in(arrays: TokenArrays) -> list[tuple[list[int], str, str, int]]:
+    """As `read_documents`, ids as lists."""
+    return [(ids.tolist(), *rest) for ids, *rest in read_documents(arrays)]  # type: ignore[misc]
 
 
 def ids_of(tokenizer: Path, text: str, *end: int) -> list[int]:
@@ -66,6 +67,3 @@ def many_shards(folder: Path, count: int = 12, documents: int = 20) -> Path:
         folder,
         {f"s{i:02d}.jsonl{'.zst' * (i % 2)}": [text() for _ in range(int(rng.integers(0, documents * 2)))] for i in range(count)},
     )
-
-
-__all__ = ["content", "documents_in", "ids_of", "many_shards", "pytest", "write_shards"]

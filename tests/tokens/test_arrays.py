@@ -62,9 +62,6 @@ def test_opened_arrays_are_the_written_ones(made: TokenArrays, tmp_path: Path) -
     (file,) = opened.files
     whole = opened.memmap(file)
     assert not whole.flags.writeable and whole.tobytes() == (tmp_path / "out" / file.name).read_bytes()
-    assert opened.read_tokens(file, 2, 5).tolist() == whole[2:5].tolist()
-    with pytest.raises(DataError, match="the file ends before"):
-        opened.read_tokens(file, 0, file.tokens + 1)
 
 
 def test_a_folder_without_arrays_json_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ import sys
 from dolmino_cli.tokens.retokenize import retokenize
 
 if __name__ == "__main__":
-    retokenize([sys.argv[1]], tokenizer=sys.argv[2], output=sys.argv[3], tokens_per_file=30000, workers=2, engine="tokenizers")
+    retokenize([sys.argv[1]], tokenizer=sys.argv[2], output=sys.argv[3], tokens_per_file=10**7, workers=2, engine="tokenizers")
 """
 
 
@@ -73,7 +73,7 @@ def test_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1 and b"a worker process was killed" in error
     assert not (tmp_path / "out" / "arrays.json").exists() and not scratch.exists()
-    arguments = {"tokenizer": str(tokenizer), "tokens_per_file": 30000}
+    arguments = {"tokenizer": str(tokenizer), "tokens_per_file": 10**7}
     retokenize([str(shards)], output=str(tmp_path / "out"), **arguments)  # type: ignore[arg-type]
     retokenize([str(shards)], output=str(tmp_path / "undisturbed"), **arguments)  # type: ignore[arg-type]
     assert _without_engine(content(tmp_path / "out")) == _without_engine(content(tmp_path / "undisturbed"))

@@ -11,7 +11,7 @@ import tokenizers
 
 from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.tokens.retokenize import retokenize
-from tests.tokens.make import documents_in
+from tests.tokens.make import documents_in, read_documents
 
 
 def document_files(shared_data: Path) -> list[Path]:
@@ -23,7 +23,7 @@ def document_files(shared_data: Path) -> list[Path]:
 @pytest.mark.slow
 def test_dolma2_ids_of_every_document_of_every_file(shared_data: Path, tmp_path: Path) -> None:
     files = document_files(shared_data)
-    assert len(files) > 50
+    assert len(files) > 40
     path = shared_data / "tokenizers" / "allenai_dolma2.json"
     arrays = retokenize(
         [str(file) for file in files], tokenizer=str(path), output=str(tmp_path / "out"), tokens_per_file=4_000_000
@@ -31,22 +31,21 @@ def test_dolma2_ids_of_every_document_of_every_file(shared_data: Path, tmp_path:
     assert arrays.engine == "gigatoken 0.10.0" and arrays.dtype == "uint32"
     definition = tokenizers.Tokenizer.from_file(str(path))
     definition.encode_special_tokens = True
-    ours = iter(documents_in(arrays))
+    ours = read_documents(arrays)
     read = 0
     for file in sorted(files, key=lambda file: file.name):
         for batch, _ in read_batches(str(file)):
             read += len(batch)
-            rows = [(text.strip(), id, line) for text, id, line in zip(*_columns(batch.text, batch.id, batch.line), strict=True)]
-            rows = [row for row in rows if row[0]]
-            encoded = definition.encode_batch_fast([text for text, _, _ in rows], add_special_tokens=False)
-            for (_, id, line), encoding in zip(rows, encoded, strict=True):
-                assert next(ours) == ([*encoding.ids, 100257], id, file.name, line)
+            texts = [text.strip() for text in batch.text.to_pylist()]
+            encoded = definition.encode_batch_fast([text for text in texts if text], add_special_tokens=False)
+            wanted = iter(encoded)
+            for text, id, line in zip(texts, batch.id.to_pylist(), batch.line.to_pylist(), strict=True):
+                if text:
+                    ids, *where = next(ours)
+                    assert where == [id, file.name, line]
+                    assert np.array_equal(ids[:-1], next(wanted).ids) and ids[-1] == 100257
     assert next(ours, None) is None
-    assert read == arrays.totals["read"] == arrays.totals["documents"] + arrays.totals["empty"]
-
-
-def _columns(*arrays: object) -> list[list[object]]:
-    return [array.to_pylist() for array in arrays]  # type: ignore[attr-defined]
+    assert read == arrays.totals["read"] == arrays.totals["documents"] + arrays.totals["empty"] > 80_000
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def _columns(*arrays: object) -> list[list[object]]:
 )
 def test_other_real_tokenizers_on_some_real_files(shared_data: Path, tmp_path: Path, name: str, eos: str | None) -> None:
     path = shared_data / "tokenizers" / name
-    names = ("multilingual/udhr-0000.jsonl.zst", "web/sms_spam-0000.jsonl.zst", "math/hott-book-0000.jsonl.zst")
+    names = ("multilingual/udhr-0000.jsonl.zst", "web/sms_spam-0000.jsonl.zst", "academic/acl_abstracts-0000.jsonl.gz")
     files = [shared_data / file for file in names]
     arrays = retokenize([str(file) for file in files], tokenizer=str(path), output=str(tmp_path / "out"), eos=eos)
     definition = tokenizers.Tokenizer.from_file(str(path))

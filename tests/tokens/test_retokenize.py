@@ -213,19 +213,19 @@ def test_a_tokenizer_that_changes_during_the_run_stops_it(shards: Path, tmp_path
         list(execute(plan, workers=1))
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_input_and_output_on_s3_give_the_same_files(
-    shards: Path, tokenizer: Path, tmp_path: Path, s3: S3Server, workers: int
-) -> None:
-    local = retokenize([str(shards)], tokenizer=str(tokenizer), output=str(tmp_path / "local"), tokens_per_file=3000)
-    for path in shards.iterdir():
-        s3.file(f"in{workers}/{path.name}").write_bytes(path.read_bytes())
-    arguments = {"tokenizer": str(tokenizer), "output": s3.uri(f"out{workers}"), "tokens_per_file": 3000}
-    remote = retokenize([s3.uri(f"in{workers}")], workers=workers, **arguments)
-    assert content(s3.file(f"out{workers}")) == content(tmp_path / "local")
-    opened = TokenArrays.open(s3.uri(f"out{workers}"))
-    assert opened == remote and opened.files == local.files
+@pytest.mark.parametrize("workers", [1, 2])
+def test_input_and_output_on_s3_give_the_same_files(tokenizer: Path, tmp_path: Path, s3: S3Server, workers: int) -> None:
+    # Few files: the test server's time per request grows with what it holds.
+    folder = many_shards(tmp_path / "in", count=3)
+    local = retokenize([str(folder)], tokenizer=str(tokenizer), output=str(tmp_path / "local"), tokens_per_file=3000)
+    for path in folder.iterdir():
+        s3.file(f"retokenize{workers}/in/{path.name}").write_bytes(path.read_bytes())
+    source, target = (s3.uri(f"retokenize{workers}/{name}") for name in ("in", "out"))
+    arguments = {"tokenizer": str(tokenizer), "output": target, "tokens_per_file": 3000}
+    remote = retokenize([source], workers=workers, **arguments)  # type: ignore[arg-type]
+    assert content(s3.file(f"retokenize{workers}/out")) == content(tmp_path / "local")
+    opened = TokenArrays.open(target)
+    assert opened == remote and opened.files == local.files and len(opened.files) > 1
     file = opened.files[-1]
-    assert opened.read_tokens(file, 1, 9).tolist() == local.memmap(file)[1:9].tolist()
     assert [len(rows) for rows in opened.iter_documents(file)] == [file.documents]
-    assert plan_retokenize([s3.uri(f"in{workers}")], **arguments).left == []
+    assert plan_retokenize([source], **arguments).left == []  # type: ignore[arg-type]

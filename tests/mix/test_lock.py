@@ -1,0 +1,231 @@
+"""From a lock the same bytes or a refusal that names what is not the same; a stopped run leaves nothing that looks whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.mix.sample import sample
+from tests.mix.make import TOKENIZER, contents, documents_of, write_arrays, write_manifest
+
+WEB = documents_of(*[2 + (i * 7) % 20 for i in range(60)], prefix="w")
+MATH = documents_of(5, 6, 7, 8, 9, prefix="m")
+SHARES = {"web": "source_percent: 30", "math": "source_percent: 250"}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder with tokens/, small.yaml and the finished mix/."""
+    write_arrays(tmp_path / "tokens" / "web", WEB, groups=2, tokens_per_file=200)
+    write_arrays(tmp_path / "tokens" / "math", MATH)
+    run(write_manifest(tmp_path / "small.yaml", **SHARES), tmp_path / "mix")
+    return tmp_path
+
+
+def run(manifest: Path, output: Path, **options: object) -> bool:
+    result = sample(manifest, output=str(output), arrays_root=str(manifest.parent / "tokens"), tokens_per_file=100, **options)  # type: ignore[arg-type]
+    return result.written
+
+
+def rebuild(made: Path, **options: object) -> None:
+    """From the lock alone: it knows where the arrays are."""
+    sample(made / "mix" / "small.lock.json", output=str(made / "again"), **options)  # type: ignore[arg-type]
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_the_lock_makes_the_same_bytes_again(made: Path) -> None:
+    for workers in (1, 4):
+        rebuild(made, workers=workers)
+        assert contents(made / "again") == contents(made / "mix")
+        shutil.rmtree(made / "again")
+
+
+def test_a_rerun_over_a_finished_mix_does_nothing(made: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (made / "mix").iterdir()}
+    assert not run(made / "small.yaml", made / "mix")
+    (made / "small.yaml").write_text("# another comment\n" + (made / "small.yaml").read_text())
+    assert not run(made / "small.yaml", made / "mix")
+    assert {path: path.stat().st_mtime_ns for path in (made / "mix").iterdir()} == before
+
+
+def test_a_finished_mix_with_a_missing_part_is_made_whole_again(made: Path) -> None:
+    before = contents(made / "mix")
+    (made / "mix" / "part-00001.npy").unlink()
+    assert run(made / "small.yaml", made / "mix")
+    assert contents(made / "mix") == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "named"),
+    [
+        ({"web": "source_percent: 31"}, {}, "source_percent of web (30.0 in the lock, 31.0 now)"),
+        (
+            {"web": "tokens: 100"},
+            {},
+            "source_percent of web (30.0 in the lock, None now); tokens of web (None in the lock, 100 now)",
+        ),
+        ({}, {"scale": 0.5}, "scale (1.0 in the lock, 0.5 now)"),
+        ({"seed": 43}, {}, "manifest seed (42 in the lock, 43 now)"),
+        ({"name": "other"}, {}, "holds another mix (small.lock.json)"),
+    ],
+)
+def test_another_mix_is_refused_by_name(made: Path, changes: dict[str, object], options: dict[str, float], named: str) -> None:
+    before = contents(made / "mix")
+    manifest = write_manifest(made / "changed.yaml", **(SHARES | changes))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError) as caught:
+        run(manifest, made / "mix", **options)
+    assert named in str(caught.value)
+    assert contents(made / "mix") == before
+
+
+def test_changed_inputs_are_refused_by_name(made: Path) -> None:
+    write_arrays(made / "tokens" / "web", [*WEB[:-1], *documents_of(9, seed=5)], groups=2, tokens_per_file=200)
+    changed = "input part-00001-00001.npy of web (changed)"
+    with pytest.raises(ConfigError) as caught:
+        run(made / "small.yaml", made / "mix")
+    assert changed in str(caught.value)
+    assert "part-00000" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        rebuild(made)
+    assert changed in str(caught.value)
+
+
+def test_a_lock_keeps_its_scale(made: Path) -> None:
+    with pytest.raises(ConfigError, match=r"scale \(1.0 in the lock, 0.1 now\)"):
+        rebuild(made, scale=0.1)
+
+
+@pytest.mark.parametrize("name", ["part-00001-00000.npy", "part-00001-00000.csv.gz"])
+def test_an_input_with_a_changed_byte_is_refused_even_where_nothing_is_taken_of_it(made: Path, name: str) -> None:
+    file = made / "tokens" / "web" / name
+    # A byte of the first document's tokens; the gzip header's operating system, which changes no row.
+    flip(file, 0 if name.endswith(".npy") else 9)
+    with pytest.raises(DataError) as caught:
+        rebuild(made)
+    assert str(caught.value).startswith(f"{file}: was changed after it was written")
+    assert not (made / "again" / "small.lock.json").exists()
+    assert not (made / "again" / "arrays.json").exists()
+
+
+def test_rows_that_leave_a_gap_are_refused_with_their_line(made: Path) -> None:
+    import gzip
+
+    file = made / "tokens" / "web" / "part-00001-00000.csv.gz"
+    rows = gzip.decompress(file.read_bytes()).split(b"\r\n")
+    file.write_bytes(gzip.compress(b"\r\n".join(rows[:1] + rows[2:])))
+    with pytest.raises(DataError, match=r"part-00001-00000.csv.gz:2: document .* does not begin where the one before it ends"):
+        rebuild(made)
+
+
+def test_outputs_that_are_not_the_lock_s_are_an_error_naming_the_first(made: Path) -> None:
+    path = made / "mix" / "small.lock.json"
+    lock = json.loads(path.read_text())
+    lock["outputs"][1]["sha256"] = "00" * 32
+    path.write_text(json.dumps(lock))
+    with pytest.raises(DataError, match=r"again/part-00001\.npy: differs from the lock: sha256 is [0-9a-f]+, the lock says 0000"):
+        rebuild(made)
+    assert not (made / "again" / "small.lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not a mix lock"),
+        ('{"format": "something"}', "is not a mix lock"),
+        (None, "is 'dolmino mix lock' version 2; this dolmino reads"),
+    ],
+)
+def test_a_file_that_is_no_lock_is_refused(made: Path, text: str | None, message: str) -> None:
+    path = made / "mix" / "small.lock.json"
+    path.write_text(text if text is not None else path.read_text().replace('"version": 1', '"version": 2', 1))
+    with pytest.raises(DataError, match=message):
+        rebuild(made)
+
+
+def test_files_that_are_no_mix_s_are_left_alone(made: Path) -> None:
+    before = contents(made / "tokens")
+    with pytest.raises(ConfigError, match=r"tokens/web holds files that are no mix's \(arrays.json\)"):
+        run(made / "small.yaml", made / "tokens" / "web")
+    assert contents(made / "tokens") == before
+
+
+def test_sources_without_arrays_are_refused_by_name(made: Path) -> None:
+    manifest = write_manifest(made / "m.yaml", web="source_percent: 30", flan="source_percent: 10", wiki="tokens: 5")
+    with pytest.raises(ConfigError, match="no token arrays for flan, wiki; make them with `dolmino retokenize`"):
+        run(manifest, made / "new")
+    assert not (made / "new").exists()
+
+
+def test_arrays_of_two_tokenizers_are_not_mixed(made: Path) -> None:
+    other = replace(TOKENIZER, name="other", sha256="cd" * 32)
+    write_arrays(made / "tokens" / "math", MATH, tokenizer=other)
+    with pytest.raises(ConfigError) as caught:
+        run(made / "small.yaml", made / "new")
+    assert "web: tiny (sha256 abababababab, eos 99); math: other (sha256 cdcdcdcdcdcd, eos 99)" in str(caught.value)
+
+
+def test_arrays_of_another_tokenizer_than_the_manifest_s_are_a_warning(made: Path) -> None:
+    text = (made / "small.yaml").read_text()
+    for name, warnings in (("some/folder/tiny", ()), ("allenai/dolma2-tokenizer", ("allenai/dolma2-tokenizer",))):
+        (made / "m.yaml").write_text(text.replace("tokenizer: tiny", f"tokenizer: {name}"))
+        result = sample(made / "m.yaml", output=str(made / name), arrays_root=str(made / "tokens"))
+        assert len(result.warnings) == len(warnings)
+        assert all(word in warning for word, warning in zip(warnings, result.warnings, strict=True))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from dolmino_cli.mix import sample, write_part
+
+class Stop:
+    def __init__(self, after): self.left = after
+    def __call__(self, task):
+        if not self.left:
+            Path(sys.argv[3]).touch()
+            while True: pass
+        self.left -= 1
+        return write_part.write_part(task)
+
+if __name__ == "__main__":
+    sample.write_part = Stop(2)
+    tokens = Path(sys.argv[1]).parent / "tokens"
+    sample.sample(Path(sys.argv[1]), output=sys.argv[2], arrays_root=str(tokens), tokens_per_file=100)
+"""
+
+
+def test_a_run_killed_half_way_leaves_no_finished_mix_and_a_rerun_makes_the_same_bytes(made: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(made / "small.yaml"), str(made / "again"), str(made / "half way")]
+    )
+    deadline = time.monotonic() + 60
+    while not (made / "half way").exists():
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    left = contents(made / "again")
+    assert "part-00001.npy" in left  # half way indeed
+    assert any(name.startswith(".scratch/") for name in left)
+    assert "arrays.json" not in left
+    assert "small.lock.json" not in left
+    for name in ("part-00099.npy", "part-00099.csv.gz", ".part-00100.npy.partial"):  # as of a run with more parts
+        (made / "again" / name).write_bytes(b"left over")
+    assert run(made / "small.yaml", made / "again")
+    assert contents(made / "again") == contents(made / "mix")
