@@ -38,7 +38,7 @@ def make(root: Path, *, shards: int, tiny: bool) -> dict[str, object]:
         shutil.copyfile(shared / "tokenizers" / "allenai_dolma2.json", root / "tokenizer.json")
         documents = list(_real_documents(shared))
     else:
-        documents = list(_generated_documents(root))
+        documents = list(_generated_documents(root, GENERATED_TOKENS // 20 if tiny else GENERATED_TOKENS))
     specials, eos_id, itemsize = _tokenizer_facts(root / "tokenizer.json")
     documents = [row for row in documents if row["text"] and not any(token in row["text"] for token in specials)]
     random.Random(SEED).shuffle(documents)
@@ -58,10 +58,10 @@ def _real_documents(shared: Path) -> Iterator[dict[str, str]]:
                 yield {"id": str(row["id"]), "text": str(row["text"]).strip(), "source": group}
 
 
-def _generated_documents(root: Path) -> Iterator[dict[str, str]]:
+def _generated_documents(root: Path, tokens: int) -> Iterator[dict[str, str]]:
     make_inputs = _load_module(ROOT / "docs" / "demo" / "make_inputs.py")
     tokenizer = make_inputs.train_tokenizer(random.Random(SEED), root)
-    make_inputs.TOTAL_TOKENS = GENERATED_TOKENS
+    make_inputs.TOTAL_TOKENS = tokens
     groups = {"dclm": "web", "flan": "flan", "stackexchange": "web", "pes2o": "academic", "wiki": "wiki", "math": "math"}
     for source, group in groups.items():
         for row in make_inputs.documents(source, tokenizer):

@@ -58,6 +58,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--write-readme", action="store_true", help="put the results into benchmarks/README.md")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",")
+    if arguments.write_readme and (arguments.tiny or len(arguments.only) < len(CASES)):
+        parser.error("--write-readme is for a whole run on the whole input; leave out --tiny and --only")
     if unknown := [name for name in arguments.only if name not in CASES]:
         parser.error(f"unknown benchmark {', '.join(unknown)}; allowed: {names}")
     return arguments

@@ -91,6 +91,22 @@ def ends(timings: Sequence[Timing], name: str, cores: int) -> tuple[Timing, Timi
     return own[0], own[-1]
 
 
+def steady_bars(timings: Sequence[Timing], ours: str, others: Sequence[str], megabytes: dict[int, float]) -> list[Bar]:
+    """How many times as fast as the others ours is with one process, start-up left out; reported only."""
+
+    def pace(name: str) -> Steady | None:
+        small, large = ends(timings, name, 1)
+        return steady(small, large, megabytes[small.shards], megabytes[large.shards])
+
+    own = pace(ours)
+    paces = {name: pace(name) for name in others}
+    return [
+        Bar(what=f"{ours} / {name}, 1 process, steady state", value=own.mb_per_second / other.mb_per_second, unit="x")
+        for name, other in paces.items()
+        if own and other
+    ]
+
+
 def find(timings: Sequence[Timing], name: str, cores: int, shards: int) -> Timing:
     """The run of a contender on one job."""
     return next(timing for timing in timings if (timing.name, timing.cores, timing.shards) == (name, cores, shards))

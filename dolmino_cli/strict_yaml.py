@@ -30,7 +30,7 @@ _NULLS = {"", "~", "null"}
 
 def load(path: Path, cls: type[T]) -> T:
     """The file as an instance of the dataclass `cls`. Raises ConfigError with file:line and key."""
-    return build(compose(path), cls, str(path))
+    return typing.cast(T, build(compose(path), cls, str(path)))
 
 
 def compose(path: Path) -> Node:

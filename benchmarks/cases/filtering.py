@@ -8,7 +8,7 @@ from bench import LARGE, Bench, usual_sizes
 from inputs import DISTINCT_SHARDS
 from measure import BenchmarkError, Contender, Job, Timing
 from reading import read_shard
-from tables import TIMING_HEADER, Bar, Section, find, timing_rows
+from tables import TIMING_HEADER, Bar, Section, find, steady_bars, timing_rows
 
 from cases.score import TAGGER, dolma_environment, fasttext_stage, tag_command, write_recipe
 
@@ -31,7 +31,7 @@ def measure(bench: Bench) -> Section:
         "skip those that quality dropped; without its repetition tagger, dolma does less than we do and keeps "
         f"{more:,} documents more."
     ]
-    bars = _bars(timings, megabytes[MOST])
+    bars = [*_bars(timings, megabytes[MOST]), *steady_bars(timings, OURS, [DOLMA, DOLMA_FASTTEXT], megabytes)]
     return Section(title="Filter", header=TIMING_HEADER, rows=timing_rows(timings, megabytes), bars=bars, notes=notes)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from bench import HERE, LARGE, Bench, usual_sizes
 from corpus import EOS_TOKEN
 from measure import BenchmarkError, Contender, Job
-from tables import TIMING_HEADER, Bar, Section, find, timing_rows
+from tables import TIMING_HEADER, Bar, Section, find, steady_bars, timing_rows
 
 OURS = "dolmino retokenize"
 DOLMA = "dolma tokens"
@@ -30,6 +30,7 @@ def measure(bench: Bench) -> Section:
         Bar(what=f"{OURS} / {name}, 1 process", value=find(timings, name, 1, LARGE).median / ours, unit="x", at_least=bound)
         for name, bound in BARS.items()
     ]
+    bars += steady_bars(timings, OURS, list(BARS), megabytes)
     if any(timing.cores == 2 for timing in timings):
         both = find(timings, OURS, 2, LARGE).median
         ratios = {name: find(timings, name, 2, LARGE).median / both for name in BARS}

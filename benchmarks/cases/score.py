@@ -10,7 +10,7 @@ import pyarrow.parquet
 from bench import HERE, LARGE, Bench, usual_sizes
 from measure import BenchmarkError, Contender, Job
 from reading import read_shard
-from tables import TIMING_HEADER, Bar, Section, ends, find, timing_rows
+from tables import TIMING_HEADER, Bar, Section, ends, find, steady_bars, timing_rows
 
 OURS = "dolmino score"
 DOLMA = "dolma tag"
@@ -28,8 +28,10 @@ def measure(bench: Bench) -> Section:
     first = ends(timings, OURS, 1)[0]
     folding = f"{first.warm_up_seconds:.2f} s instead of {first.median:.2f} s"
     notes.append(f"The first run with a model folds it, once, if its cache is empty: here {folding}.")
-    rows = timing_rows(timings, {timing.shards: bench.inputs.megabytes(timing.shards) for timing in timings})
+    megabytes = {timing.shards: bench.inputs.megabytes(timing.shards) for timing in timings}
+    rows = timing_rows(timings, megabytes)
     bars = [Bar(what=f"{OURS} / {DOLMA}, 1 process", value=theirs.median / ours.median, unit="x", at_least=8)]
+    bars += steady_bars(timings, OURS, [DOLMA], megabytes)
     if any(timing.cores == 2 for timing in timings):
         ratio = find(timings, DOLMA, 2, LARGE).median / find(timings, OURS, 2, LARGE).median
         bars.append(Bar(what=f"{OURS} / {DOLMA}, 2 processes", value=ratio, unit="x"))

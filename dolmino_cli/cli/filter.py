@@ -49,6 +49,7 @@ def filter_shards(
     """
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_recipe import choose, run_recipe
+    from dolmino_cli.pipeline.names import FORMATS
     from dolmino_cli.pipeline.shard_task import Options
     from dolmino_cli.recipe import load_recipe
 
@@ -56,7 +57,7 @@ def filter_shards(
         on_error=choose("--error", error, ("fail", "quarantine")),
         rejects=rejects,
         measure_dropped=measure_dropped,
-        format=choose("--format", format_, ("zst", "gz", "plain", "parquet", "same")) if format_ else None,
+        format=choose("--format", format_, FORMATS) if format_ else None,
         scores=scores,
     )
     fail_unexpected = choose("--expect", expect, ("report", "fail")) == "fail"

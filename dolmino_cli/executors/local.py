@@ -49,7 +49,8 @@ def run_tasks(
         finally:
             progress_counters.use(None)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=(counters, dict(os.environ)))
+    started_with = (counters, dict(os.environ))
+    pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=started_with)
     running: dict[Future[Result], Task] = {}
     try:
         for task in pending_tasks:

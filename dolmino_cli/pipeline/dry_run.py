@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     listed bytes they stand for.
     """
     prepare(recipe, options)
-    tally, seconds = StageTally.of(recipe.decisions), Counter[str]()
+    tally, seconds = StageTally.of(recipe.decisions), defaultdict[str, float](float)
     chosen = (
         [shards[i * len(shards) // SAMPLE_SHARDS] for i in range(SAMPLE_SHARDS)] if len(shards) > SAMPLE_SHARDS else list(shards)
     )
@@ -68,7 +68,9 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
             outcome_scores = existing.take(batch) if existing else None
             if not warm:
                 # The first batch pays for loading models and compiling kernels; the rate must not.
-                evaluate(recipe, batch, tally=StageTally.of(recipe.decisions), seconds=Counter(), existing=outcome_scores)
+                evaluate(
+                    recipe, batch, tally=StageTally.of(recipe.decisions), seconds=defaultdict(float), existing=outcome_scores
+                )
                 warm, started = True, time.perf_counter()
             outcome = evaluate(
                 recipe,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def evaluate(
     batch: Batch,
     *,
     tally: StageTally,
-    seconds: Counter[str],
+    seconds: defaultdict[str, float],
     decide: bool = True,
     measure_dropped: bool = False,
     existing: Mapping[str, pa.Array] | None = None,

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 Format = Literal["zst", "gz", "plain", "parquet", "same"]
+FORMATS: tuple[Format, ...] = ("zst", "gz", "plain", "parquet", "same")
 
 _SUFFIX = re.compile(r"\.(?:(?:jsonl|json|ndjson)(?:\.(?:gz|zst|zstd))?|parquet)\Z")
 _SUFFIXES = {"zst": ".jsonl.zst", "gz": ".jsonl.gz", "plain": ".jsonl", "parquet": ".parquet"}

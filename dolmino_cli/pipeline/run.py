@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,11 +45,12 @@ class Run:
         return total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.decisions)
 
     @property
-    def seconds(self) -> Counter[str]:
+    def seconds(self) -> dict[str, float]:
         """Worker seconds per score, decision, read and write, over the finished shards."""
-        summed: Counter[str] = Counter()
+        summed: defaultdict[str, float] = defaultdict(float)
         for entry in self.finished.values():
-            summed.update(entry.seconds)
+            for name, value in entry.seconds.items():
+                summed[name] += value
         return summed
 
 

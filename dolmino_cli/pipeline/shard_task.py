@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
     """
     with ExitStack() as unfinished:
         sinks = _Sinks(task, unfinished)
-        tally, seconds = StageTally.of(task.recipe.decisions), Counter[str]()
+        tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
             existing = ExistingScores(task.options.scores, task.shard.name, tuple(m.into for m in task.recipe.measures))
@@ -103,7 +103,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         return _record(task, tally, seconds, outputs)
 
 
-def _record(task: ShardTask, tally: StageTally, seconds: Counter[str], outputs: dict[str, OutputFile]) -> LedgerEntry:
+def _record(task: ShardTask, tally: StageTally, seconds: dict[str, float], outputs: dict[str, OutputFile]) -> LedgerEntry:
     entry = LedgerEntry(
         name=task.shard.name,
         recipe=task.run_recipe,

@@ -5,8 +5,8 @@ With the products computed once, a word or n-gram costs one float instead of `di
 table of 9 MB (two labels: their difference is all that the softmax sees).
 
 Folding is nearer to the model's exact value than fastText is, whose float32 sum drifts on long documents: by 2e-5 in the
-probability of a 1.2 MB book. So that scores are fastText's own for every document, a document whose drift may exceed what we
-promise is summed again vector by vector as fastText does, from the model file through a small cache of rows.
+probability of a 1.2 MB book. With `follow_drift` a document whose drift may exceed 1.5e-6 is summed again vector by vector
+as fastText does, from the model file through a small cache of rows.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class FoldedModel:
         if rows < 0:
             raise StorageError(f"{self.path}: ends before its last row; it was changed during the run")
         hidden *= np.float32(1.0 / rows)
-        return self.output.astype(np.float64) @ hidden.astype(np.float64)
+        logits: np.ndarray = self.output.astype(np.float64) @ hidden.astype(np.float64)
+        return logits
 
     @cached_property
     def _cached_vectors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +110,8 @@ def _drifting(logits: np.ndarray, counts: np.ndarray) -> np.ndarray:
     spread = np.maximum(np.ptp(logits[suspects], axis=1), 1.0)
     drift_long = 2.4e-7 * np.sqrt(rows[suspects]) * spread * slope
     drift_repetitive = 1e-7 * rows[suspects] * slope
-    return suspects[(long[suspects] & (drift_long > 1.5e-6)) | (repetitive[suspects] & (drift_repetitive > 1e-6))]
+    chosen: np.ndarray = suspects[(long[suspects] & (drift_long > 1.5e-6)) | (repetitive[suspects] & (drift_repetitive > 1e-6))]
+    return chosen
 
 
 def write_folded(model: FasttextModel, folder: Path) -> None:

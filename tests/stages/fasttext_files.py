@@ -32,7 +32,9 @@ def write_model(
     entries = [*((word, 0) for word in words), *((label, 1) for label in labels)]
     parts = [struct.pack("<2i", 793712314, version), struct.pack("<12id", *settings, 1e-4)]
     parts.append(struct.pack("<3i2q", len(entries), len(words), len(labels), 1000, -1))
-    parts += [text.encode() + b"\0" + struct.pack("<qb", len(entries) - place, kind) for place, (text, kind) in enumerate(entries)]
+    parts += [
+        text.encode() + b"\0" + struct.pack("<qb", len(entries) - place, kind) for place, (text, kind) in enumerate(entries)
+    ]
     for rows, scale in ((len(words) + buckets, 0.6), (len(labels), 1.5)):
         parts.append(b"\0" + struct.pack("<2q", rows, dim) + dice.normal(0, scale, (rows, dim)).astype("<f4").tobytes())
     path.write_bytes(b"".join(parts))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from dolmino_cli.errors import ConfigError, MissingExtra, StorageError
@@ -19,7 +20,7 @@ from dolmino_cli.stages.fasttext import FastText
 from tests.stages.conftest import WORDS, MakeBatch
 from tests.stages.fasttext_files import write_model
 
-# What the reading of a line turns on: separators of fastText, of splitlines, of strip only, of none of them; labels and line ends.
+# What the reading of a line turns on: separators of fastText, of splitlines, of strip only, of none; labels and line ends.
 HARD = [
     "",
     " ",
@@ -72,7 +73,9 @@ def library_scores(path: Path, texts: list[str], label: str, *, rule: str, newli
 def random_texts(count: int) -> list[str]:
     dice = random.Random(5)
     pieces = [*WORDS, "unseen", "日本", "__label__x", "\n", "\u2028", "\x85", "\x1c", "\xa0", "\0", "  ", "é"]
-    return ["".join(dice.choice(pieces) + dice.choice(["", " ", "\n"]) for _ in range(dice.randrange(1, 60))) for _ in range(count)]
+    return [
+        "".join(dice.choice(pieces) + dice.choice(["", " ", "\n"]) for _ in range(dice.randrange(1, 60))) for _ in range(count)
+    ]
 
 
 @pytest.mark.parametrize("newlines", ["dclm", "space"])
@@ -88,9 +91,13 @@ def random_texts(count: int) -> list[str]:
         ("wide.bin", "__label__a", "label"),
     ],
 )
-def test_folded_scores_are_the_packages(models: Path, make_batch: MakeBatch, name: str, label: str, rule: Any, newlines: Any) -> None:
+def test_folded_scores_are_the_packages(
+    models: Path, make_batch: MakeBatch, name: str, label: str, rule: Any, newlines: Any
+) -> None:
     texts = HARD + random_texts(400)
-    stage = FastText(model=str(models / name), label=label, into="q", rule=rule, newlines=newlines, engine="fold")
+    stage = FastText(
+        model=str(models / name), label=label, into="q", rule=rule, newlines=newlines, engine="fold", long_documents="as_fasttext"
+    )
     scores = stage(make_batch(*texts)).to_pylist()
     expected = library_scores(models / name, texts, label, rule=rule, newlines=newlines)
     assert [score is None for score in scores] == [score is None for score in expected]
@@ -124,7 +131,9 @@ def test_other_models_are_scored_by_the_package_itself(
     scores = stage(make_batch(*texts)).to_pylist()
     expected = library_scores(models / name, texts, label, rule=rule, newlines="dclm")
     if name == "hs.bin":  # which leaves labels out whose probability is below 1e-5
-        expected = [score if score is None or score < 0.99999 or got else 0.0 for score, got in zip(expected, scores, strict=True)]
+        expected = [
+            score if score is None or score < 0.99999 or got else 0.0 for score, got in zip(expected, scores, strict=True)
+        ]
     assert scores == expected
     with pytest.raises(ConfigError, match="cannot be folded"):
         FastText(model=str(models / name), label=label, into="q", rule=rule, engine="fold").prepare()
@@ -168,9 +177,8 @@ def test_a_word_is_known_by_its_bytes_and_not_by_its_hash(tmp_path: Path, make_b
             value = (value ^ byte) * 16777619 % 2**32
         return value
 
-    words = [f"{first:x}.{second:x}" for first in range(400) for second in range(400)]
-    seen: dict[int, str] = {}
-    known, same_hash = next((seen[fnv(w)], w) for w in words if seen.setdefault(fnv(w), w) != w)
+    known, same_hash = "costarring", "liquid"
+    assert fnv(known) == fnv(same_hash)
     write_model(tmp_path / "m.bin", ["</s>", known], ["__label__hq", "__label__cc"], word_ngrams=1)
     stage = FastText(model=str(tmp_path / "m.bin"), label="__label__hq", into="q")
     of_known, of_same_hash, of_nothing = stage(make_batch(known, same_hash, "")).to_pylist()
@@ -206,7 +214,7 @@ def test_long_documents_follow_fasttexts_own_rounding(models: Path, make_batch: 
     )
     assert abs(following(make_batch(text))[0].as_py() - expected) <= 2e-7
     assert 2e-7 < abs(exact(make_batch(text))[0].as_py() - expected) <= exact.tolerance
-    assert (following.tolerance, exact.tolerance) == (2e-6, 4e-5)
+    assert (following.tolerance, exact.tolerance) == (2e-6, 1e-4)
 
 
 def test_what_was_loaded_is_recorded(models: Path) -> None:
@@ -265,33 +273,43 @@ def test_a_cache_that_cannot_be_written_is_one_clear_error(models: Path, tmp_pat
 
 
 def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_path: Path) -> None:
-    """A model trained on encyclopaedia against messages, over every document file there is."""
+    """A model trained on encyclopaedia against messages and web pages, over every document file there is."""
     fasttext = pytest.importorskip("fasttext", reason="fasttext is not installed; install dolmino[fasttext]")
     lines = []
-    for label, names in {"hq": ["wiki/enwiki-2021-0000.jsonl.zst"], "cc": ["web/sms_spam-0000.jsonl.zst", "web/c4-0000.jsonl.gz"]}.items():
+    for label, names in {
+        "hq": ["wiki/enwiki-2021-0000.jsonl.zst"],
+        "cc": ["web/sms_spam-0000.jsonl.zst", "web/c4-0000.jsonl.gz"],
+    }.items():
         for name in names:
             for batch, _ in read_batches(str(shared_data / name)):
                 lines += [f"__label__{label} " + " ".join(text.strip().splitlines()) for text in batch.text.to_pylist()]
     (tmp_path / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), wordNgrams=2, bucket=200_000, dim=32, epoch=3, thread=2, verbose=0, minCount=2
+        str(tmp_path / "train.txt"), wordNgrams=2, bucket=200_000, dim=32, epoch=3, thread=1, verbose=0, minCount=2
     )
     model.save_model(str(tmp_path / "m.bin"))
-    folded = FastText(model=str(tmp_path / "m.bin"), label="__label__hq", into="q", engine="fold")
-    package = FastText(model=str(tmp_path / "m.bin"), label="__label__hq", into="q", engine="library")
-    worst, documents, flips = 0.0, 0, 0
+    settings = {"model": str(tmp_path / "m.bin"), "label": "__label__hq", "into": "q"}
+    package, folded = FastText(**settings, engine="library"), FastText(**settings)
+    following = FastText(**settings, long_documents="as_fasttext")
+    off: dict[str, list[np.ndarray]] = {"folded, up to 25 KB": [], "folded, all": [], "as fastText": []}
+    flips = 0
     for line in (shared_data / "MANIFEST.tsv").read_text().splitlines():
         name, kind = line.split("\t")[:2]
         if kind != "docs":
             continue
         for batch, _ in read_batches(str(shared_data / name)):
-            ours, theirs = folded(batch).to_numpy(), package(batch).to_numpy()
-            worst = max(worst, float(np.abs(ours - theirs).max()))
-            flips += int(((ours > 0.5) != (theirs > 0.5)).sum())
-            documents += len(batch)
-    print(f"{documents} documents, largest difference {worst:.2e}")
-    assert documents > 80_000
-    assert worst <= folded.tolerance
+            theirs, ours, followed = (stage(batch).to_numpy() for stage in (package, folded, following))
+            short = pc.binary_length(batch.text).to_numpy() <= 25_000
+            off["folded, up to 25 KB"].append(np.abs(ours - theirs)[short])
+            off["folded, all"].append(np.abs(ours - theirs))
+            off["as fastText"].append(np.abs(followed - theirs))
+            flips += int(((ours > 0.5) != (theirs > 0.5)).sum() + ((followed > 0.5) != (theirs > 0.5)).sum())
+    largest = {way: float(np.concatenate(parts).max()) for way, parts in off.items()}
+    print(f"{len(np.concatenate(off['as fastText']))} documents, largest difference: {largest}")
+    assert len(np.concatenate(off["as fastText"])) > 80_000
+    assert largest["as fastText"] <= following.tolerance == 2e-6
+    assert largest["folded, up to 25 KB"] <= 2e-6
+    assert largest["folded, all"] <= folded.tolerance
     assert flips == 0
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, RunFailed
+from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays
 from dolmino_cli.tokens.retokenize import execute, finish, plan_retokenize, retokenize
 from tests.s3_server import S3Server
@@ -218,9 +219,9 @@ def test_input_and_output_on_s3_give_the_same_files(tokenizer: Path, tmp_path: P
     # Few files: the test server's time per request grows with what it holds.
     folder = many_shards(tmp_path / "in", count=3)
     local = retokenize([str(folder)], tokenizer=str(tokenizer), output=str(tmp_path / "local"), tokens_per_file=3000)
-    for path in folder.iterdir():
-        s3.file(f"retokenize{workers}/in/{path.name}").write_bytes(path.read_bytes())
     source, target = (s3.uri(f"retokenize{workers}/{name}") for name in ("in", "out"))
+    for path in folder.iterdir():
+        Output(source).put(path.name, path.read_bytes())
     arguments = {"tokenizer": str(tokenizer), "output": target, "tokens_per_file": 3000}
     remote = retokenize([source], workers=workers, **arguments)  # type: ignore[arg-type]
     assert content(s3.file(f"retokenize{workers}/out")) == content(tmp_path / "local")

@@ -1,0 +1,48 @@
+"""The table of stages: each is a frozen, keyword-only, picklable dataclass; naming them imports nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from dolmino_cli.stages import STAGES
+
+EXAMPLES = {
+    "fasttext": {"model": "m.bin", "label": "__label__hq", "into": "s"},
+    "repeated_ngrams": {"tokenizer": "t.json", "into": "s"},
+    "word_concentration": {"top": 1, "into": "s"},
+    "length": {"unit": "words", "into": "s"},
+    "field": {"field": "metadata.stars", "into": "s"},
+    "reuse": {"field": "score", "into": "s"},
+    "keep": {"score": "s", "at_least": 1.0},
+}
+
+
+def test_every_stage_has_an_example_here() -> None:
+    assert list(EXAMPLES) == list(STAGES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_stage_is_its_parameters(name: str) -> None:
+    stage = STAGES[name](**EXAMPLES[name])
+    assert stage == STAGES[name](**EXAMPLES[name]) and hash(stage) == hash(STAGES[name](**EXAMPLES[name]))
+    assert pickle.loads(pickle.dumps(stage)) == stage
+    asked_of_a_stage = ("decide", "near") if name == "keep" else ("prepare", "tolerance", "__call__")
+    assert all(hasattr(STAGES[name], member) for member in asked_of_a_stage)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stage.into = "other"
+    with pytest.raises(TypeError):
+        STAGES[name](*EXAMPLES[name].values())
+    assert STAGES[name].__doc__ and not STAGES[name].__doc__.startswith(STAGES[name].__name__ + "("), "say what it does"
+
+
+def test_naming_the_stages_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, dolmino_cli.stages\n"
+        "print([name for name in ('numba', 'fasttext', 'gigatoken', 'tokenizers', 'smart_open', 'boto3') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
