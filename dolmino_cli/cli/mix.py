@@ -39,14 +39,14 @@ def plan(mix: MixArgument, arrays: ArraysRoot = None, scale: Scale = 1.0) -> Non
       dolmino mix plan ./my-mix.yaml --arrays s3://bucket/tokens
     """
     from dolmino_cli.bundled import find
-    from dolmino_cli.cli.console import out
+    from dolmino_cli.cli.console import show
     from dolmino_cli.mix.manifest import load
     from dolmino_cli.mix.plan import plan as plan_mix
     from dolmino_cli.mix.populations import find_populations
     from dolmino_cli.report.mix_table import plan_table
 
     manifest = load(find("mixes", mix))
-    out.print(plan_table(plan_mix(manifest, find_populations(manifest, arrays_root=arrays), scale=scale)))
+    show(plan_table(plan_mix(manifest, find_populations(manifest, arrays_root=arrays), scale=scale)))
 
 
 @app.command("list")
@@ -58,7 +58,7 @@ def list_mixes() -> None:
       dolmino mix list
     """
     from dolmino_cli.bundled import bundled_names, find
-    from dolmino_cli.cli.console import out
+    from dolmino_cli.cli.console import show
     from dolmino_cli.mix.manifest import load
     from dolmino_cli.mix.plan import plan as plan_mix
     from dolmino_cli.mix.populations import find_populations
@@ -67,4 +67,4 @@ def list_mixes() -> None:
     for name in bundled_names("mixes"):
         manifest = load(find("mixes", name))
         total = plan_mix(manifest, find_populations(manifest, arrays_root=None)).tokens
-        out.print(f"{name:<24} {big_tokens(total):>9}  {manifest.reference or ''}", soft_wrap=True)
+        show(f"{name:<24} {big_tokens(total):>9}  {manifest.reference or ''}")

@@ -6,14 +6,14 @@ import multiprocessing
 from collections.abc import Sequence
 from typing import TypeVar
 
-from dolmino_cli.cli.console import err, out, tracked
+from dolmino_cli.cli.console import remark, show, tracked
 from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.local import start_early
 from dolmino_cli.pipeline.dry_run import predict
-from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
+from dolmino_cli.pipeline.run import PRELOAD, Run, execute, finish, plan_run, unmet_expectations
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe
-from dolmino_cli.report.waterfall import prediction_table, scores_line, waterfall_table
 from dolmino_cli.shards.listing import list_shards
 
 T = TypeVar("T", bound=str)
@@ -38,19 +38,21 @@ def run_recipe(
     fail_unexpected: bool = False,
 ) -> None:
     """Run `recipe` over `inputs` and print what happened. Raises DolminoError."""
+    if workers > 1 and not dry_run:
+        start_early(PRELOAD)
     shards = list_shards(inputs)
     listed_bytes = sum(shard.bytes for shard in shards)
-    err.print(f"{recipe.name}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB", soft_wrap=True)
+    remark(f"{recipe.name}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB")
     if dry_run:
-        out.print(prediction_table(predict(recipe, shards, options, workers=workers)))
+        from dolmino_cli.report.waterfall import prediction_table
+
+        show(prediction_table(predict(recipe, shards, options, workers=workers)))
         return
     run = plan_run(recipe, shards, output, options)
     for score, loaded in run.loaded.items():
-        err.print(
-            f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}", soft_wrap=True
-        )
+        remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")
     if run.finished:
-        err.print(f"  {len(run.finished):,} shards are done already and skipped", soft_wrap=True)
+        remark(f"  {len(run.finished):,} shards are done already and skipped")
     _execute(run, workers)
     finish(run)
     _show(run, fail_unexpected)
@@ -73,18 +75,20 @@ def _execute(run: Run, workers: int) -> None:
 
 
 def _show(run: Run, fail_unexpected: bool) -> None:
+    from dolmino_cli.report.waterfall import scores_line, waterfall_table
+
     if run.options.decide:
-        out.print(waterfall_table(run.recipe, run.tally))
+        show(waterfall_table(run.recipe, run.tally))
     else:
-        out.print(scores_line(run.recipe, run.tally))
+        show(scores_line(run.recipe, run.tally))
     if run.tally.quarantined:
-        out.print(f"{run.tally.quarantined:,} records quarantined: see {run.output}/quarantine", soft_wrap=True)
+        show(f"{run.tally.quarantined:,} records quarantined: see {run.output}/quarantine")
     near = sum(step.near for step in run.tally.steps)
     if near:
-        out.print(f"{near:,} documents lie closer to a bound than the scoring's tolerance", soft_wrap=True)
+        show(f"{near:,} documents lie closer to a bound than the scoring's tolerance")
     problems = unmet_expectations(run)
     for problem in problems:
-        out.print(f"not as expected: {problem}", soft_wrap=True)
-    out.print(f"written to {run.output}", soft_wrap=True)
+        show(f"not as expected: {problem}")
+    show(f"written to {run.output}")
     if problems and fail_unexpected:
         raise RunFailed(f"retention left the expected band ({'; '.join(problems)}); outputs are complete")

@@ -6,26 +6,29 @@ import logging
 import multiprocessing
 from collections.abc import Sequence
 
-from dolmino_cli.cli.console import err, out, tracked
+from dolmino_cli.cli.console import remark, show, tracked
 from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.local import start_early
 from dolmino_cli.report.amounts import big_bytes, big_tokens
 from dolmino_cli.tokens.arrays import TokenArrays
-from dolmino_cli.tokens.retokenize import Plan, execute, finish, plan_retokenize
+from dolmino_cli.tokens.retokenize import PRELOAD, Plan, execute, finish, plan_retokenize
 
 
 def run_retokenize(inputs: Sequence[str], *, output: str, workers: int, dry_run: bool, **options: object) -> None:
     """Retokenize and print a summary. `options` are those of `plan_retokenize`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if workers > 1 and not dry_run:
+        start_early(PRELOAD)
     plan = plan_retokenize(inputs, output=output, **options)  # type: ignore[arg-type]
     listed_bytes = sum(shard.bytes for shard in plan.shards)
-    err.print(f"{len(plan.shards):,} shards, {big_bytes(listed_bytes)}", soft_wrap=True)
+    remark(f"{len(plan.shards):,} shards, {big_bytes(listed_bytes)}")
     if dry_run:
         _show_plan(plan)
         return
     skipped = sum(len(group.shards) for group in plan.groups) - sum(len(group.shards) for group in plan.left)
     if skipped:
-        err.print(f"  {skipped:,} shards are done already and skipped", soft_wrap=True)
+        remark(f"  {skipped:,} shards are done already and skipped")
     counters = Counters.shared(multiprocessing.get_context("forkserver"))
     left = [shard for group in plan.left for shard in group.shards]
     shards = execute(plan, workers=workers, counters=counters)
@@ -43,27 +46,22 @@ def run_retokenize(inputs: Sequence[str], *, output: str, workers: int, dry_run:
 
 def _show_plan(plan: Plan) -> None:
     tokenizer = plan.tokenizer
-    out.print(
-        f"tokenizer {tokenizer.name}: {tokenizer.vocabulary_size:,} ids, end of text {tokenizer.eos_token} = {tokenizer.eos_id}"
-    )
+    show(f"tokenizer {tokenizer.name}: {tokenizer.vocabulary_size:,} ids, end of text {tokenizer.eos_token} = {tokenizer.eos_id}")
     array_bytes = plan.estimated_tokens * plan.job.numpy_dtype.itemsize
-    out.print(
+    show(
         f"about {big_tokens(plan.estimated_tokens)} tokens ({plan.job.dtype}, {big_bytes(array_bytes)})"
         f" in {len(plan.groups):,} groups of shards, {len(plan.left):,} to do; nothing was written",
-        soft_wrap=True,
     )
 
 
 def _show_result(arrays: TokenArrays) -> None:
     totals = arrays.totals
-    out.print(
+    show(
         f"{totals['read']:,} documents read = {totals['documents']:,} tokenized + {totals['empty']:,} empty"
         f" + {totals['quarantined']:,} quarantined",
-        soft_wrap=True,
     )
-    out.print(
+    show(
         f"{totals['tokens']:,} tokens ({arrays.dtype}, {big_bytes(totals['bytes'])})"
         f" in {len(arrays.files):,} files, by {arrays.engine}",
-        soft_wrap=True,
     )
-    out.print(f"written to {arrays.root}", soft_wrap=True)
+    show(f"written to {arrays.root}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dolmino_cli.cli.console import err, out
+from dolmino_cli.cli.console import remark, show
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sample import sample_prepared
 from dolmino_cli.report.mix_table import achieved_table, plan_table
@@ -25,15 +25,15 @@ def run_sample(
     """Sample and print the table. Raises DolminoError."""
     prepared = prepare(manifest_or_lock, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file)
     for warning in prepared.warnings:
-        err.print(f"note: {warning}", soft_wrap=True)
+        remark(f"note: {warning}")
     if dry_run:
-        out.print(plan_table(prepared.plan))
-        out.print("nothing was written", soft_wrap=True)
+        show(plan_table(prepared.plan))
+        show("nothing was written")
         return
     result = sample_prepared(prepared, output=output, workers=workers, scratch=scratch, lock_path=lock)
-    out.print(achieved_table(result.plan, result.lock))
+    show(achieved_table(result.plan, result.lock))
     if not result.written:
-        out.print("the mix was there already, complete and from the same lock", soft_wrap=True)
+        show("the mix was there already, complete and from the same lock")
     if prepared.lock is not None:
-        out.print(f"identical to the lock: {len(result.lock.outputs):,} files by sha256", soft_wrap=True)
-    out.print(f"written to {output}; lock: {result.lock_path}", soft_wrap=True)
+        show(f"identical to the lock: {len(result.lock.outputs):,} files by sha256")
+    show(f"written to {output}; lock: {result.lock_path}")

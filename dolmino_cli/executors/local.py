@@ -27,6 +27,14 @@ def context(preload: Sequence[str] = ()) -> multiprocessing.context.BaseContext:
     return forkserver
 
 
+def start_early(preload: Sequence[str]) -> None:
+    """Begin to import `preload` where workers will come from, while this process prepares the run."""
+    from multiprocessing import forkserver
+
+    context(preload)
+    forkserver.ensure_running()
+
+
 def run_tasks(
     function: Callable[[Task], Result],
     tasks: Iterable[Task],

@@ -41,7 +41,9 @@ def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray)
 
 
 @numba.njit(
-    f"void({_TEXT} {_VOCABULARY} i8, i8, i8, Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[:, ::1])", cache=True, nogil=True
+    f"void({_TEXT} {_VOCABULARY} i8, i8, i8, Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[:, ::1], b1)",
+    cache=True,
+    nogil=True,
 )
 def sum_rows(
     data: np.ndarray,
@@ -55,10 +57,12 @@ def sum_rows(
     table: np.ndarray,
     sums: np.ndarray,
     counts: np.ndarray,
+    count_again: bool,
 ) -> None:
     """Per document: the sum of its rows of the folded `table` into `sums` (documents x columns).
 
-    Into `counts` (documents x 2) goes the number of rows, and how many of them are the same as another shortly before.
+    Into `counts` (documents x 2) goes the number of rows, and with `count_again` how many of them are the same as
+    another shortly before.
     `vocabulary` is (slots, offsets, bytes) of words and labels; entries from `words` on are labels. `table` has a row per
     word, then one per n-gram bucket.
     """
@@ -85,7 +89,8 @@ def sum_rows(
             found, done = add_ngrams(hashes, filled, ended, word_ngrams, words, buckets, rows, found)
             _add_rows(table, rows, found, sums[document])
             counts[document, 0] += found
-            counts[document, 1] += _count_again(rows, found, recent)
+            if count_again:
+                counts[document, 1] += _count_again(rows, found, recent)
             waiting = filled - done
             for i in range(waiting):
                 hashes[i] = hashes[done + i]

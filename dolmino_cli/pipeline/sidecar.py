@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from dolmino_cli.shards.reading import Quarantined
 from dolmino_cli.shards.storage import Pending
 
-ROW_GROUP_ROWS = 65_536
+ROW_GROUP_ROWS = 16_384
 
 
 class Sidecar:

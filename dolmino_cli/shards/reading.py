@@ -14,7 +14,7 @@ __all__ = ["OnError", "Quarantined", "read_batches"]
 
 
 def read_batches(
-    shard: Shard | str, *, on_error: OnError = "fail", batch_bytes: int = 2 << 20
+    shard: Shard | str, *, on_error: OnError = "fail", batch_bytes: int = 1 << 19
 ) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """The documents of a shard in order, about `batch_bytes` (decompressed) at a time, each with the records set aside.
 

@@ -69,7 +69,7 @@ class FoldedModel:
         lines = (data, offsets, byte_classes(split_lines=dclm), dclm)
         model = ((self.slots, self.offsets, self.bytes), self.words, self.word_ngrams, self.buckets)
         sums, counts = np.empty((len(text), self.table.shape[1])), np.empty((len(text), 2), np.int64)
-        sum_rows(*lines, *model, self.table, sums, counts)
+        sum_rows(*lines, *model, self.table, sums, counts, follow_drift)
         with np.errstate(invalid="ignore"):
             logits = sums / counts[:, :1]
         if len(self.labels) == 2:
