@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -59,7 +58,7 @@ def run_recipe(
 
 
 def _execute(run: Run, workers: int) -> None:
-    counters = Counters.shared(multiprocessing.get_context("forkserver"))
+    counters = Counters(workers=workers)
     sizes = {task.shard.name: task.shard.bytes for task in run.tasks}
     entries = execute(run, workers=workers, counters=counters)
     what = "score" if not run.options.decide else "filter"

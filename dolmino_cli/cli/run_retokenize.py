@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections.abc import Sequence
 
 from dolmino_cli.cli.console import remark, show, tracked
@@ -29,7 +28,7 @@ def run_retokenize(inputs: Sequence[str], *, output: str, workers: int, dry_run:
     skipped = sum(len(group.shards) for group in plan.groups) - sum(len(group.shards) for group in plan.left)
     if skipped:
         remark(f"  {skipped:,} shards are done already and skipped")
-    counters = Counters.shared(multiprocessing.get_context("forkserver"))
+    counters = Counters(workers=workers)
     left = [shard for group in plan.left for shard in group.shards]
     shards = execute(plan, workers=workers, counters=counters)
     for _ in tracked(

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from dataclasses import dataclass
+import threading
 from typing import Any
 
 
-@dataclass(frozen=True, kw_only=True)
+class _Count:
+    """A number with a lock, as multiprocessing.Value has it, for one process."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = threading.Lock()
+
+    def get_lock(self) -> threading.Lock:
+        return self._lock
+
+
 class Counters:
     """Running totals of a run. `advance` may be called from any worker; `read` from the parent at any time."""
 
-    documents: Any
-    bytes: Any
+    def __init__(self, *, workers: int) -> None:
+        self.documents: Any = _Count()
+        self.bytes: Any = _Count()
+        if workers > 1:
+            # Shared memory starts a tracker process, a tenth of a second that one worker need not pay.
+            import multiprocessing
 
-    @classmethod
-    def shared(cls, context: multiprocessing.context.BaseContext) -> Counters:
-        """Counters at zero, in memory that processes started from `context` share."""
-        return cls(documents=context.Value("q", 0), bytes=context.Value("q", 0))
+            context = multiprocessing.get_context("forkserver")
+            self.documents, self.bytes = context.Value("q", 0), context.Value("q", 0)
 
     def read(self) -> tuple[int, int]:
         """(documents, bytes) so far."""

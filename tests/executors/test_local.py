@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 
@@ -31,7 +30,7 @@ def die(number: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_task_gives_its_result(workers: int) -> None:
-    counters = Counters.shared(multiprocessing.get_context("forkserver"))
+    counters = Counters(workers=workers)
     results = dict(run_tasks(square, range(20), workers=workers, counters=counters))
     assert results == {n: n * n for n in range(20)}
     assert counters.read() == (20, sum(range(20)))
