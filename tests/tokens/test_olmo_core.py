@@ -1,7 +1,7 @@
 """OLMo-core's own reader finds in our arrays the documents that we wrote.
 
-OLMo-core needs PyTorch, so it is looked for in this interpreter or in the one that DOLMINO_OLMO_CORE_PYTHON names
-(an environment with `pip install ai2-olmo-core`).
+OLMo-core needs PyTorch, so it lives in an environment of its own: `make olmo-core`, or one that DOLMINO_OLMO_CORE_PYTHON
+names.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ def test_olmo_core_reads_our_documents(tmp_path: Path) -> None:
     )
     files = [str(tmp_path / "out" / file.name) for file in arrays.files]
     assert len(files) > 1
-    python = os.environ.get("DOLMINO_OLMO_CORE_PYTHON", sys.executable)
+    made = Path(sys.prefix) / "olmo-core" / "bin" / "python"
+    python = os.environ.get("DOLMINO_OLMO_CORE_PYTHON", str(made) if made.exists() else sys.executable)
     command = [python, "-c", READER, str(arrays.tokenizer.eos_id), arrays.dtype, *files]
     reader = subprocess.run(command, capture_output=True, text=True, check=False)
     if reader.returncode == 77:
-        pytest.skip(f"OLMo-core cannot be imported by {python} ({reader.stderr.strip()}); set DOLMINO_OLMO_CORE_PYTHON")
+        pytest.skip(f"OLMo-core cannot be imported by {python} ({reader.stderr.strip()}); `make olmo-core` installs it")
     assert reader.returncode == 0, reader.stderr
     assert json.loads(reader.stdout) == [ids for ids, *_ in documents_in(arrays)]
