@@ -13,7 +13,7 @@ python docs/demo/train_quality.py "$out/quality.txt" "$out/quality.bin"
 
 say "2. Filter each source with its recipe"
 for source in dclm flan stackexchange pes2o wiki math; do
-    dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source" --workers 2
+    dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source"
 done
 
 say "3. Retokenize what was kept"
@@ -25,7 +25,7 @@ say "4. Plan the mix"
 dolmino mix plan docs/demo/mix.yaml --arrays "$out/tokens"
 
 say "5. Sample it"
-dolmino sample docs/demo/mix.yaml --arrays "$out/tokens" --output "$out/mix" --workers 2
+dolmino sample docs/demo/mix.yaml --arrays "$out/tokens" --output "$out/mix"
 
 say "6. Sample it again, from the lock: the same bytes"
 dolmino sample "$out/mix/demo-50b.lock.json" --arrays "$out/tokens" --output "$out/mix-again"
