@@ -20,7 +20,7 @@ from measure import BenchmarkError
 from tables import Section
 
 CASES = ("startup", "retokenize", "fasttext", "score", "repetitions", "filtering", "sampling")
-MOST_SHARDS = 2 * DISTINCT_SHARDS
+MOST_SHARDS = 6 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from dolmino_cli.cli.main import app
 from dolmino_cli.shards.reading import read_batches
+from tests.fasttext_training import train_supervised
 from tests.s3_server import S3Server
 
 SOURCES = {
@@ -54,7 +55,6 @@ def dolmino(*arguments: object) -> str:
 @pytest.fixture(scope="module")
 def quality_model(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """fastText with bigrams: articles, papers and talk pages against spam and text messages."""
-    fasttext = pytest.importorskip("fasttext", reason="needs the extra [fasttext]")
     folder = tmp_path_factory.mktemp("quality")
     good = ["academic/scitldr_abstracts-0000.jsonl.zst", "web/openwebtext-0000.jsonl.zst", "wiki/enwiki-history-0000.jsonl.zst"]
     bad = ["web/sms_spam-0000.jsonl.zst", "web/email_spam-0000.jsonl.zst"]
@@ -63,9 +63,7 @@ def quality_model(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -
             for name in names:
                 for batch, _ in read_batches(str(shared_data / name)):
                     file.writelines(f"__label__{label} {' '.join(text.split())[:2000]}\n" for text in batch.text.to_pylist())
-    model = fasttext.train_supervised(
-        str(folder / "lines.txt"), wordNgrams=2, bucket=200_000, dim=16, minCount=2, epoch=5, thread=1, verbose=0
-    )
+    model = train_supervised(folder / "lines.txt", wordNgrams=2, bucket=200_000, dim=16, minCount=2, epoch=5, thread=1, verbose=0)
     model.save_model(str(folder / "quality.bin"))
     return folder / "quality.bin"
 

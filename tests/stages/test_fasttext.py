@@ -17,6 +17,7 @@ from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.stages import fasttext as stage_module
 from dolmino_cli.stages import fasttext_folded
 from dolmino_cli.stages.fasttext import FastText
+from tests.fasttext_training import train_supervised
 from tests.stages.conftest import WORDS, MakeBatch
 from tests.stages.fasttext_files import write_model
 
@@ -274,7 +275,6 @@ def test_a_cache_that_cannot_be_written_is_one_clear_error(models: Path, tmp_pat
 
 def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_path: Path) -> None:
     """A model trained on encyclopaedia against messages and web pages, over every document file there is."""
-    fasttext = pytest.importorskip("fasttext", reason="fasttext is not installed; install dolmino[fasttext]")
     lines = []
     for label, names in {
         "hq": ["wiki/enwiki-2021-0000.jsonl.zst"],
@@ -284,8 +284,8 @@ def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_
             for batch, _ in read_batches(str(shared_data / name)):
                 lines += [f"__label__{label} " + " ".join(text.strip().splitlines()) for text in batch.text.to_pylist()]
     (tmp_path / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), wordNgrams=2, bucket=200_000, dim=32, epoch=3, thread=1, verbose=0, minCount=2
+    model = train_supervised(
+        tmp_path / "train.txt", wordNgrams=2, bucket=200_000, dim=32, epoch=3, thread=1, verbose=0, minCount=2
     )
     model.save_model(str(tmp_path / "m.bin"))
     settings = {"model": str(tmp_path / "m.bin"), "label": "__label__hq", "into": "q"}
