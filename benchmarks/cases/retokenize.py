@@ -15,12 +15,11 @@ DOLMA = "dolma tokens"
 DATATROVE = "datatrove DocumentTokenizer"
 SCRIPT = "gigatoken script"
 BARS = {DOLMA: 20.0, DATATROVE: 15.0, SCRIPT: 0.8}
-MOST = 16  # shards for the two fast ones, whose start-up weighs most on small input
 
 
 def measure(bench: Bench) -> Section:
     """All four write the same number of the same ids, end-of-text included."""
-    timings = bench.compare(_contenders(bench), _sizes)
+    timings = bench.compare(_contenders(bench), usual_sizes)
     for shards in {timing.shards for timing in timings}:
         answers = {timing.name: timing.answer for timing in timings if timing.shards == shards}
         if len(set(answers.values())) != 1:
@@ -30,10 +29,7 @@ def measure(bench: Bench) -> Section:
     bars = [
         Bar(what=f"{OURS} / {name}, 1 process", value=find(timings, name, 1, LARGE).median / ours, unit="x", at_least=bound)
         for name, bound in BARS.items()
-        if name != SCRIPT
     ]
-    ratio = find(timings, SCRIPT, 1, MOST).median / find(timings, OURS, 1, MOST).median
-    bars.append(Bar(what=f"{OURS} / {SCRIPT}, 1 process, {MOST} shards", value=ratio, unit="x", at_least=BARS[SCRIPT]))
     bars += steady_bars(timings, OURS, list(BARS), megabytes)
     if any(timing.cores == 2 for timing in timings):
         both = find(timings, OURS, 2, LARGE).median
@@ -43,11 +39,6 @@ def measure(bench: Bench) -> Section:
     documents = bench.inputs.count(LARGE)
     note = f"MB of text. Every tool wrote {tokens:,} tokens for {documents:,} documents, with the same sum of ids."
     return Section(title="Retokenize", header=TIMING_HEADER, rows=timing_rows(timings, megabytes), bars=bars, notes=[note])
-
-
-def _sizes(contender: Contender) -> list[tuple[int, int]]:
-    usual = usual_sizes(contender)
-    return [*usual, (MOST, 1)] if contender.name in (OURS, SCRIPT) else usual
 
 
 def _contenders(bench: Bench) -> list[Contender]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dolmino_cli.documents import Batch
-from dolmino_cli.shards import jsonl, parquet
+from dolmino_cli.shards import jsonl
 from dolmino_cli.shards.faults import OnError, Quarantined
 from dolmino_cli.shards.formats import format_of
 from dolmino_cli.shards.shard import Shard
@@ -28,5 +28,8 @@ def read_batches(
     Raises DataError, StorageError, and ConfigError for an unknown suffix. `Batch.shard` is the shard's path.
     """
     path = shard.path if isinstance(shard, Shard) else shard
-    read = parquet.read if format_of(path).kind == "parquet" else jsonl.read
-    return read(path, on_error=on_error, batch_bytes=batch_bytes)
+    if format_of(path).kind == "parquet":
+        from dolmino_cli.shards import parquet  # pyarrow.parquet takes 50 ms to import
+
+        return parquet.read(path, on_error=on_error, batch_bytes=batch_bytes)
+    return jsonl.read(path, on_error=on_error, batch_bytes=batch_bytes)

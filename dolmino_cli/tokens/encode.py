@@ -20,6 +20,7 @@ from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokenizer.engine import Engine, EngineName, load_engine
 from dolmino_cli.tokenizer.reference import SpecialTokens
 from dolmino_cli.tokenizer.tokens import Tokens
+from dolmino_cli.tokens.quarantine import Quarantine
 
 # 15 % faster here than 2 MiB, which no longer stays in the processor's cache between reading and encoding.
 _BATCH_BYTES = 1 << 20
@@ -92,8 +93,6 @@ def encode_shard(
     Raises DataError for a record that is no document (unless they are quarantined), for an id outside the vocabulary and
     when the engine is found to differ from `tokenizers`; StorageError.
     """
-    from dolmino_cli.tokens.quarantine import Quarantine  # pyarrow.parquet takes 50 ms to import
-
     engine = encoding.load()
     with Quarantine(shard, output) as quarantine:
         for batch, unreadable in read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows
 from dolmino_cli.shards.ledger import OutputFile
 from dolmino_cli.shards.reading import Quarantined
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output, Pending
+
+if TYPE_CHECKING:
+    from dolmino_cli.pipeline.sidecar import Sidecar
 
 
 class Quarantine:
@@ -27,6 +30,8 @@ class Quarantine:
         """Keep the records: their bytes, file, line, and why."""
         if not records:
             return
+        from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows  # with pyarrow.parquet: 50 ms
+
         if self._sidecar is None:
             self._pending = self._output.create(self._name)
             self._sidecar = Sidecar(self._pending, QUARANTINE_SCHEMA)
