@@ -63,9 +63,9 @@ def quality_model(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -
             for name in names:
                 for batch, _ in read_batches(str(shared_data / name)):
                     file.writelines(f"__label__{label} {' '.join(text.split())[:2000]}\n" for text in batch.text.to_pylist())
-    model = train_supervised(folder / "lines.txt", wordNgrams=2, bucket=200_000, dim=16, minCount=2, epoch=5, thread=1, verbose=0)
-    model.save_model(str(folder / "quality.bin"))
-    return folder / "quality.bin"
+    return train_supervised(
+        folder / "lines.txt", folder / "quality.bin", wordNgrams=2, bucket=200_000, dim=16, minCount=2, epoch=5
+    )
 
 
 def spine(inputs: str, outputs: str, *, workers: int, recipes: Path, mix: Path, tokenizer: Path) -> None:

@@ -9,7 +9,10 @@ say() { printf '\n== %s\n' "$1"; }
 
 say "1. Make inputs: six sources with good and bad documents, a tokenizer, a quality model"
 python docs/demo/make_inputs.py "$out"
-python docs/demo/train_quality.py "$out/quality.txt" "$out/quality.bin"
+# fasttext 0.9.3 stops at random with "Encountered NaN"; a new process then trains.
+for attempt in 1 2 3 4 5; do
+    python docs/demo/train_quality.py "$out/quality.txt" "$out/quality.bin" 2>"$out/training.log" && break
+done
 
 say "2. Filter each source with its recipe"
 for source in dclm flan stackexchange pes2o wiki math; do

@@ -31,6 +31,12 @@ def filter_shards(
             "--format", metavar="zst|gz|plain|parquet|same", help="Of the documents written. Default: zst; Parquet stays Parquet."
         ),
     ] = None,
+    zstd_level: Annotated[
+        int,
+        typer.Option(
+            "--zstd-level", min=1, max=19, metavar="N", help="Of .zst and Parquet documents; 3 is 13 % smaller, slower."
+        ),
+    ] = 1,
     expect: Annotated[
         str, typer.Option("--expect", metavar="report|fail", help="When retention leaves a published band.")
     ] = "report",
@@ -58,6 +64,7 @@ def filter_shards(
         rejects=rejects,
         measure_dropped=measure_dropped,
         format=choose("--format", format_, FORMATS) if format_ else None,
+        zstd_level=zstd_level,
         scores=scores,
     )
     fail_unexpected = choose("--expect", expect, ("report", "fail")) == "fail"

@@ -85,7 +85,9 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
             tally.quarantined += len(quarantined)
             tally.bytes_in += pc.sum(pc.binary_length(batch.text)).as_py()
             sampled_bytes += _stored_bytes(batch, compressed=not shard.path.endswith(("jsonl", "json", "ndjson")))
-            written_bytes += _stored_bytes(batch.where(outcome.kept), compressed=True) if options.decide else 0
+            written_bytes += (
+                _stored_bytes(batch.where(outcome.kept), compressed=True, zstd_level=options.zstd_level) if options.decide else 0
+            )
             documents += len(batch)
             if documents >= SAMPLE_DOCUMENTS_PER_SHARD:
                 break
@@ -105,9 +107,9 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     )
 
 
-def _stored_bytes(batch: Batch, *, compressed: bool) -> int:
+def _stored_bytes(batch: Batch, *, compressed: bool, zstd_level: int = 3) -> int:
     texts = batch.text if pa.types.is_struct(batch.record.type) else batch.record
     if not compressed:
         return (pc.sum(pc.binary_length(texts)).as_py() or 0) + len(texts)
     joined = b"\n".join(value.as_buffer() for value in texts.cast(pa.large_binary()))
-    return len(zstandard.ZstdCompressor(level=3).compress(joined))
+    return len(zstandard.ZstdCompressor(level=zstd_level).compress(joined))

@@ -37,11 +37,15 @@ class Options:
     rejects: bool = False  # write dropped documents too
     measure_dropped: bool = False  # score documents that an earlier decision dropped
     format: Format | None = None  # of documents; None: .jsonl.zst, or Parquet for Parquet
+    zstd_level: int = 1  # of documents: 2.5 times as fast as level 3, at 13 % more bytes
     scores: str | None = None  # folder of an earlier run whose scores are taken
 
     def recorded(self) -> dict[str, Any]:
         """What a rerun must repeat to be the same run. Where the scores came from is in `loaded`."""
-        return {name: getattr(self, name) for name in ("decide", "on_error", "rejects", "measure_dropped", "format", "scores")}
+        return {
+            name: getattr(self, name)
+            for name in ("decide", "on_error", "rejects", "measure_dropped", "format", "zstd_level", "scores")
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +136,9 @@ class _Sinks:
         self._rejects: DocumentWriter | None = None
         name = documents_name(task.shard.name, task.options.format)
         if task.options.decide:
-            self._documents = DocumentWriter(self._create(f"documents/{name}"), name)
+            self._documents = DocumentWriter(self._create(f"documents/{name}"), name, zstd_level=task.options.zstd_level)
         if task.options.decide and task.options.rejects:
-            self._rejects = DocumentWriter(self._create(f"rejects/{name}"), name)
+            self._rejects = DocumentWriter(self._create(f"rejects/{name}"), name, zstd_level=task.options.zstd_level)
 
     def write(self, batch: Batch, outcome: Evaluated) -> None:
         attributes = outcome.attributes(batch)

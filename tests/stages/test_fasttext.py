@@ -284,10 +284,7 @@ def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_
             for batch, _ in read_batches(str(shared_data / name)):
                 lines += [f"__label__{label} " + " ".join(text.strip().splitlines()) for text in batch.text.to_pylist()]
     (tmp_path / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    model = train_supervised(
-        tmp_path / "train.txt", wordNgrams=2, bucket=200_000, dim=32, epoch=3, thread=1, verbose=0, minCount=2
-    )
-    model.save_model(str(tmp_path / "m.bin"))
+    train_supervised(tmp_path / "train.txt", tmp_path / "m.bin", wordNgrams=2, bucket=200_000, dim=32, epoch=3, minCount=2)
     settings = {"model": str(tmp_path / "m.bin"), "label": "__label__hq", "into": "q"}
     package, folded = FastText(**settings, engine="library"), FastText(**settings)
     following = FastText(**settings, long_documents="as_fasttext")
