@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dolmino_cli.shards.storage import Pending
+from dolmino_cli.tokens.index import quoted
 
 _ROWS_AT_A_TIME = 1 << 16
 
@@ -23,21 +24,12 @@ def write_rows(pending: Pending, ends: np.ndarray, id: pa.LargeStringArray, src:
     with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=cast(Any, pending), mtime=0) as file:
         for start in range(0, len(ends), _ROWS_AT_A_TIME):
             rows = slice(start, min(start + _ROWS_AT_A_TIME, len(ends)))
-            columns = [offsets[:-1][rows], offsets[1:][rows], _quoted(id[rows]), _quoted(src[rows]), loc[rows]]
+            columns = [offsets[:-1][rows], offsets[1:][rows], quoted(id[rows]), quoted(src[rows]), loc[rows]]
             texts = [pc.cast(pa.array(column), pa.large_string()) for column in columns]
             lines = pc.binary_join_element_wise(*texts, _text(","))
             joined = pc.binary_join_element_wise(lines, _text(""), _text("\r\n"))
             file.write(memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()])
     pending.close()
-
-
-def _quoted(fields: pa.LargeStringArray) -> pa.LargeStringArray:
-    """In quotes where Python's csv module would put them."""
-    needs_quotes = pc.match_substring_regex(fields, '[",\r\n]')
-    if not pc.any(needs_quotes).as_py():
-        return fields
-    doubled = pc.replace_substring(fields, pattern='"', replacement='""')
-    return pc.if_else(needs_quotes, pc.binary_join_element_wise(_text('"'), doubled, _text('"'), _text("")), fields)
 
 
 def _text(text: str) -> pa.Scalar:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -42,10 +42,7 @@ class Options:
 
     def recorded(self) -> dict[str, Any]:
         """What a rerun must repeat to be the same run. Where the scores came from is in `loaded`."""
-        return {
-            name: getattr(self, name)
-            for name in ("decide", "on_error", "rejects", "measure_dropped", "format", "zstd_level", "scores")
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)

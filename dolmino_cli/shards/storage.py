@@ -15,7 +15,19 @@ from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.output import Output, Pending
 from dolmino_cli.shards.shard import Shard
 
-__all__ = ["Output", "Pending", "exists", "fetch", "join", "list_names", "open_bytes", "read_bytes", "stat", "walk"]
+__all__ = [
+    "Output",
+    "Pending",
+    "cache_folder",
+    "exists",
+    "fetch",
+    "join",
+    "list_names",
+    "open_bytes",
+    "read_bytes",
+    "stat",
+    "walk",
+]
 
 
 class Store(Protocol):
@@ -78,6 +90,11 @@ def list_names(root: str, suffix: str) -> list[str]:
     return sorted(found.name for found in walk(root) if found.name.endswith(suffix) and not found.name.endswith(".partial"))
 
 
+def cache_folder() -> Path:
+    """Where what can be made again is kept between runs: $DOLMINO_CACHE, else ~/.cache/dolmino."""
+    return Path(os.environ.get("DOLMINO_CACHE") or Path.home() / ".cache" / "dolmino")
+
+
 def fetch(path: str) -> Path:
     """A local file with the content of `path`: itself when local, else a download kept by path and etag.
 
@@ -88,9 +105,8 @@ def fetch(path: str) -> Path:
         raise StorageError(f"cannot read {path}: there is no such file")
     if store_of(path) is _STORES[""]:
         return Path(path)
-    cache = Path(os.environ.get("DOLMINO_CACHE") or Path.home() / ".cache" / "dolmino")
     key = hashlib.sha256(f"{found.path}\n{found.etag}\n{found.bytes}".encode()).hexdigest()[:32]
-    target = cache / key / found.name
+    target = cache_folder() / key / found.name
     if target.is_file():
         return target
     partial = target.with_name(f".{found.name}.{os.getpid()}.partial")

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError, MissingExtra
-from dolmino_cli.shards.storage import fetch
+from dolmino_cli.shards.storage import cache_folder, fetch
 from dolmino_cli.stages import model_cache
 from dolmino_cli.stages.fasttext_model import read_model
 
@@ -154,7 +154,7 @@ def _load(model: str, engine: str) -> _Loaded:
     sha256 = model_cache.file_sha256(path)
     if engine == "library":
         return _Loaded(path=path, sha256=sha256, labels=read_model(path).labels, folder=None, because="the recipe says so")
-    folder = model_cache.cache_folder() / "fasttext" / f"{sha256}-{fasttext_folded.FORMAT}"
+    folder = cache_folder() / "fasttext" / f"{sha256}-{fasttext_folded.FORMAT}"
     if not folder.is_dir():
         read = read_model(path)
         if read.why_not_folded:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from dolmino_cli.errors import StorageError
+from dolmino_cli.shards.storage import cache_folder
 
 _READ_BYTES = 1 << 20
-
-
-def cache_folder() -> Path:
-    """$DOLMINO_CACHE, else ~/.cache/dolmino."""
-    return Path(os.environ.get("DOLMINO_CACHE") or Path.home() / ".cache" / "dolmino")
 
 
 def file_sha256(path: Path) -> str:

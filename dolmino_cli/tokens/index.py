@@ -50,12 +50,13 @@ def csv_rows(offsets: npt.NDArray[np.int64], id: pa.LargeStringArray, src: str, 
     """The rows as UTF-8 bytes, the same as csv.writer would write, without a Python object per row."""
     start, end, line = (pc.cast(pa.array(column), pa.large_string()) for column in (offsets[:-1], offsets[1:], loc))
     tail = pc.binary_join_element_wise(line, _LINE_END, _NOTHING)
-    quoted_src = _quoted(pa.array([src], pa.large_string()))[0]
-    rows = pc.binary_join_element_wise(start, end, _quoted(id), quoted_src, tail, _COMMA)
+    quoted_src = quoted(pa.array([src], pa.large_string()))[0]
+    rows = pc.binary_join_element_wise(start, end, quoted(id), quoted_src, tail, _COMMA)
     return memoryview(rows.buffers()[2])[: pc.sum(pc.binary_length(rows)).as_py() or 0]
 
 
-def _quoted(fields: pa.LargeStringArray) -> pa.LargeStringArray:
+def quoted(fields: pa.LargeStringArray) -> pa.LargeStringArray:
+    """In quotes where Python's csv module would put them."""
     needs_quotes = pc.match_substring_regex(fields, '[",\r\n]')
     if not pc.any(needs_quotes).as_py():
         return fields
