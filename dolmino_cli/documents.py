@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+BATCH_BYTES = 1 << 19  # of a batch, about, decompressed; a stage may ask for more
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dolmino_cli.errors import RunFailed
 from dolmino_cli.executors import counters as progress_counters
@@ -15,6 +15,8 @@ from dolmino_cli.executors.counters import Counters
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+_number = 0
 
 
 def context(preload: Sequence[str] = ()) -> multiprocessing.context.BaseContext:
@@ -57,7 +59,7 @@ def run_tasks(
         finally:
             progress_counters.use(None)
         return
-    started_with = (counters, dict(os.environ))
+    started_with = (counters, dict(os.environ), context(preload).Value("q", 0))
     pool = ProcessPoolExecutor(workers, mp_context=context(preload), initializer=_start_worker, initargs=started_with)
     running: dict[Future[Result], Task] = {}
     try:
@@ -81,7 +83,21 @@ def _collect(running: dict[Future[Result], Task], *, return_when: str) -> Iterat
         yield running.pop(future), future.result()
 
 
-def _start_worker(counters: Counters | None, environment: dict[str, str]) -> None:
+def worker_number() -> int:
+    """Which worker of the run this process is, from 0: what several devices are shared out by. 0 outside of one."""
+    return _number
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start_worker(counters: Counters | None, environment: dict[str, str], numbers: Any) -> None:
+    global _number
+    with numbers.get_lock():
+        _number = numbers.value
+        numbers.value += 1
     # The server that workers are forked from may be older than the caller's AWS_* variables.
     os.environ.clear()
     os.environ.update(environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dolmino_cli.documents import Batch
+from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.shards import jsonl
 from dolmino_cli.shards.faults import OnError, Quarantined
 from dolmino_cli.shards.formats import format_of
@@ -14,7 +14,7 @@ __all__ = ["OnError", "Quarantined", "read_batches"]
 
 
 def read_batches(
-    shard: Shard | str, *, on_error: OnError = "fail", batch_bytes: int = 1 << 19
+    shard: Shard | str, *, on_error: OnError = "fail", batch_bytes: int = BATCH_BYTES
 ) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """The documents of a shard in order, about `batch_bytes` (decompressed) at a time, each with the records set aside.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dolmino_cli.stages.classifier import Classifier
 from dolmino_cli.stages.fasttext import FastText
 from dolmino_cli.stages.field import Field
 from dolmino_cli.stages.keep import Keep
@@ -13,6 +14,7 @@ from dolmino_cli.stages.word_concentration import WordConcentration
 STAGES: dict[str, type] = {
     # Measures: each adds a score.
     "fasttext": FastText,  # probability of a label by a supervised fastText model
+    "classifier": Classifier,  # score of a Transformer classifier, such as FineWeb-Edu's
     "repeated_ngrams": RepeatedNgrams,  # longest contiguous repetition of a 1- to 13-token n-gram
     "word_concentration": WordConcentration,  # share of the most frequent words
     "length": Length,  # characters, words, bytes or tokens

@@ -35,3 +35,23 @@ class Measure(Protocol):
 
     def __call__(self, batch: Batch) -> pa.Array:
         """One score per document of the batch, float64 or int64; null = could not be measured."""
+
+
+@runtime_checkable
+class Wide(Protocol):
+    """A measure that is faster with more documents at once than a batch usually has."""
+
+    @property
+    def batch_bytes(self) -> int:
+        """About how many bytes of decompressed shard a batch should have; asked in the process that measures."""
+
+
+@runtime_checkable
+class Approximate(Protocol):
+    """A measure that trades exactness for speed in a way that only shows on the documents at hand."""
+
+    def reference(self, batch: Batch) -> pa.Array | None:
+        """The scores by the definition, slowly; None when `__call__` gives these already.
+
+        A run asks for a sample of every shard and reports how far the scores lie from it.
+        """

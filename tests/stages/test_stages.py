@@ -13,6 +13,7 @@ from dolmino_cli.stages import STAGES
 
 EXAMPLES = {
     "fasttext": {"model": "m.bin", "label": "__label__hq", "into": "s"},
+    "classifier": {"model": "lab/edu", "into": "s"},
     "repeated_ngrams": {"tokenizer": "t.json", "into": "s"},
     "word_concentration": {"top": 1, "into": "s"},
     "length": {"unit": "words", "into": "s"},
@@ -43,6 +44,6 @@ def test_a_stage_is_its_parameters(name: str) -> None:
 def test_naming_the_stages_imports_nothing_heavy() -> None:
     code = (
         "import sys, dolmino_cli.stages\n"
-        "print([name for name in ('numba', 'fasttext', 'gigatoken', 'tokenizers', 'smart_open', 'boto3') if name in sys.modules])"
+        "print([name for name in ('numba', 'fasttext', 'gigatoken', 'tokenizers', 'torch', 'transformers', 'boto3') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -1,0 +1,91 @@
+"""Where a Transformer classifier lies and whether it may be loaded: safetensors only, no code of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.stages import model_cache
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
+_HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+_HEAD = "ForSequenceClassification"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """A checked local folder in the format of `save_pretrained`. `weights_sha256` is of the weights alone."""
+
+    path: Path
+    config: dict[str, Any]
+    weights_sha256: str
+
+
+def find_model(model: str, revision: str | None) -> ModelFolder:
+    """The folder that `model` names: a path, or a hub id that is downloaded once (weights, configuration, tokenizer).
+
+    Raises ConfigError for what is no sequence classifier in safetensors, StorageError where the hub cannot give it.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if revision is not None:
+            raise ConfigError(f"classifier: revision {revision!r} is for hub ids, and {model!r} is a folder; leave it out")
+    elif _HUB_ID.match(model) and not path.exists():
+        path = _download(model, revision)
+    else:
+        raise ConfigError(f"classifier: no model at {model!r}; give a folder written by save_pretrained, or a hub id owner/name")
+    config = _read_config(path, model)
+    return ModelFolder(path=path, config=config, weights_sha256=_weights_sha256(path, model))
+
+
+def _download(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        # Only the top of the repository: subfolders hold other formats of the same weights.
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
+    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StorageError(
+            f"classifier {model!r} is no local folder and could not be had from the hub ({cause}); "
+            "give the path of a folder that holds it"
+        ) from None
+
+
+def _read_config(path: Path, model: str) -> dict[str, Any]:
+    file = path / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"classifier: {model} holds no config.json; give a folder written by save_pretrained") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"classifier: {file} is not readable JSON ({error})") from None
+    names = config.get("architectures") if isinstance(config, dict) else None
+    if not isinstance(names, list) or not any(str(name).endswith(_HEAD) for name in names):
+        named = ", ".join(map(str, names)) if isinstance(names, list) else "nothing"
+        raise ConfigError(
+            f"classifier: {model} is no sequence classifier: its config.json names {named} under architectures, "
+            f"and a name ending in {_HEAD} is needed"
+        )
+    return dict(config)
+
+
+def _weights_sha256(path: Path, model: str) -> str:
+    """sha256 of the weights' file; of the parts' hashes, in the order of their names, where they are cut in parts."""
+    single = path / "model.safetensors"
+    if single.is_file():
+        return model_cache.file_sha256(single)
+    parts = sorted(path.glob("model-*-of-*.safetensors"))
+    if parts and (path / "model.safetensors.index.json").is_file():
+        return hashlib.sha256("".join(map(model_cache.file_sha256, parts)).encode()).hexdigest()
+    pickled = sorted(file.name for file in path.glob("*.bin"))
+    has = f"it holds {', '.join(pickled)}, a pickle, which runs code when it is read" if pickled else "it holds no weights at all"
+    raise ConfigError(
+        f"classifier: {model} has no model.safetensors ({has}); convert a model that you trust once with transformers: "
+        "AutoModelForSequenceClassification.from_pretrained(...).save_pretrained(folder)"
+    )
