@@ -74,7 +74,7 @@ def _execute(run: Run, workers: int) -> None:
 
 
 def _show(run: Run, fail_unexpected: bool) -> None:
-    from dolmino_cli.report.waterfall import scores_line, waterfall_table
+    from dolmino_cli.report.waterfall import agreement_lines, scores_line, waterfall_table
 
     if run.options.decide:
         show(waterfall_table(run.recipe, run.tally))
@@ -82,6 +82,8 @@ def _show(run: Run, fail_unexpected: bool) -> None:
         show(scores_line(run.recipe, run.tally))
     if run.tally.quarantined:
         show(f"{run.tally.quarantined:,} records quarantined: see {run.output}/quarantine")
+    for line in agreement_lines(run.recipe, run.tally):
+        show(line)
     near = sum(step.near for step in run.tally.steps)
     if near:
         show(f"{near:,} documents lie closer to a bound than the scoring's tolerance")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import zstandard
@@ -23,6 +24,10 @@ from dolmino_cli.shards.reading import read_batches
 
 SAMPLE_SHARDS = 4
 SAMPLE_DOCUMENTS_PER_SHARD = 4000
+# A measure that runs a Transformer on a CPU scores one document a second or so: the sample ends after these, too.
+SAMPLE_SECONDS_PER_SHARD = 15
+_SAMPLE_BATCH_BYTES = 1 << 17
+_WARM_UP_DOCUMENTS = 8
 # dolma2 on English prose, measured; a recipe's tokenizer may differ by some 10 %.
 BYTES_PER_TOKEN = 4.2
 
@@ -61,17 +66,16 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
         existing = None
         if options.scores:
             existing = ExistingScores(options.scores, shard.name, tuple(measure.into for measure in recipe.measures))
-        documents = 0
-        for batch, quarantined in read_batches(shard, on_error=options.on_error):
+        documents, ends = 0, time.perf_counter() + SAMPLE_SECONDS_PER_SHARD
+        for batch, quarantined in read_batches(shard, on_error=options.on_error, batch_bytes=_SAMPLE_BATCH_BYTES):
             if len(batch) == 0:
                 continue
             outcome_scores = existing.take(batch) if existing else None
             if not warm:
-                # The first batch pays for loading models and compiling kernels; the rate must not.
-                evaluate(
-                    recipe, batch, tally=StageTally.of(recipe.decisions), seconds=defaultdict(float), existing=outcome_scores
-                )
+                # The first documents pay for loading models and compiling kernels; the rate must not.
+                _warm_up(recipe, batch, outcome_scores)
                 warm, started = True, time.perf_counter()
+                ends = started + SAMPLE_SECONDS_PER_SHARD
             outcome = evaluate(
                 recipe,
                 batch,
@@ -89,7 +93,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
                 _stored_bytes(batch.where(outcome.kept), compressed=True, zstd_level=options.zstd_level) if options.decide else 0
             )
             documents += len(batch)
-            if documents >= SAMPLE_DOCUMENTS_PER_SHARD:
+            if documents >= SAMPLE_DOCUMENTS_PER_SHARD or time.perf_counter() > ends:
                 break
     elapsed = time.perf_counter() - started
     scale = sum(shard.bytes for shard in shards) / sampled_bytes if sampled_bytes else 0.0
@@ -105,6 +109,12 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
         seconds=elapsed * scale / workers,
         workers=workers,
     )
+
+
+def _warm_up(recipe: Recipe, batch: Batch, existing: Mapping[str, pa.Array] | None) -> None:
+    few = batch.where(np.arange(len(batch)) < _WARM_UP_DOCUMENTS)
+    head = {score: column.slice(0, len(few)) for score, column in existing.items()} if existing else None
+    evaluate(recipe, few, tally=StageTally.of(recipe.decisions), seconds=defaultdict(float), existing=head)
 
 
 def _stored_bytes(batch: Batch, *, compressed: bool, zstd_level: int = 3) -> int:

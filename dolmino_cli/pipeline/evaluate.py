@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dolmino_cli.documents import Batch
+from dolmino_cli.pipeline.agreement import compare
 from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe
 from dolmino_cli.stages.keep import Keep
@@ -49,7 +50,8 @@ def evaluate(
 
     A document dropped by an earlier decision is not measured by later stages unless `measure_dropped`. With
     `decide=False` decisions are passed over (`dolmino score`). Scores in `existing` (one row per document) are
-    taken instead of measuring. Counts go to `tally`, wall seconds to `seconds[score or reason]`.
+    taken instead of measuring. Counts, and comparisons with a measure's reference, go to `tally`, wall seconds to
+    `seconds[score or reason]`.
     """
     total = len(batch)
     alive = np.ones(total, dtype=bool)
@@ -64,9 +66,9 @@ def evaluate(
             if existing is not None and stage.into in existing:
                 scores[stage.into] = existing[stage.into]
             elif measure_dropped or len(remaining) == total:
-                scores[stage.into] = _measure(stage, batch)
+                scores[stage.into] = _measure(stage, batch, tally)
             else:
-                scores[stage.into] = _spread(_measure(stage, remaining), alive)
+                scores[stage.into] = _spread(_measure(stage, remaining, tally), alive)
             seconds[stage.into] += time.perf_counter() - started
         elif decide:
             number = decisions.index(stage)
@@ -77,7 +79,7 @@ def evaluate(
                 number,
                 keeps=keeps,
                 text_bytes=text_bytes[alive],
-                near=stage.near(of_remaining, _tolerance(recipe, stage.score)),
+                near=stage.near(of_remaining, _tolerance(recipe, stage.score, tally)),
             )
             if not keeps.all():
                 places = np.flatnonzero(alive)
@@ -90,9 +92,10 @@ def evaluate(
     return Evaluated(scores=scores, kept=alive, reason=reason)
 
 
-def _measure(stage: Measure, batch: Batch) -> pa.Array:
+def _measure(stage: Measure, batch: Batch, tally: StageTally) -> pa.Array:
     score = stage(batch)
     assert len(score) == len(batch), f"{stage!r} gave {len(score)} scores for {len(batch)} documents"
+    compare(stage, batch, score, tally.agreements)
     return score
 
 
@@ -102,5 +105,6 @@ def _spread(scores: pa.Array, alive: np.ndarray) -> pa.Array:
     return scores.take(pa.array(places, mask=~alive))
 
 
-def _tolerance(recipe: Recipe, score: str) -> float:
-    return next(measure.tolerance for measure in recipe.measures if measure.into == score)
+def _tolerance(recipe: Recipe, score: str, tally: StageTally) -> float:
+    stated = next(measure.tolerance for measure in recipe.measures if measure.into == score)
+    return max(stated, tally.agreements[score].largest) if score in tally.agreements else stated

@@ -120,11 +120,14 @@ def finish(run: Run) -> None:
 def unmet_expectations(run: Run) -> list[str]:
     """Decisions whose retention left its published band, in words."""
     problems = []
-    for decision, step in zip(run.recipe.decisions, run.tally.steps, strict=True):
-        got = step.retention_percent
-        if decision.expect is not None and got is not None and abs(got - decision.expect.percent) > decision.expect.within:
-            band = f"{decision.expect.percent:g} ± {decision.expect.within:g} %"
-            problems.append(f"{decision.reason} keeps {got:.1f} % of documents, expected {band}")
+    tally = run.tally
+    for number, decision in enumerate(run.recipe.decisions):
+        if decision.expect is None:
+            continue
+        got = tally.retention_percent(number, decision.expect.of)
+        if got is not None and abs(got - decision.expect.percent) > decision.expect.within:
+            what = "all documents" if decision.expect.of == "all" else "documents"
+            problems.append(f"{decision.reason} keeps {got:.1f} % of {what}, expected {decision.expect.band}")
     return problems
 
 

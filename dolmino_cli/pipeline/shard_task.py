@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dolmino_cli.documents import Batch
+from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import counters
 from dolmino_cli.pipeline.evaluate import Evaluated, evaluate
@@ -26,6 +26,7 @@ from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.shards.writing import DocumentWriter
+from dolmino_cli.stages.stage import Wide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         existing = None
         if task.options.scores:
             existing = ExistingScores(task.options.scores, task.shard.name, tuple(m.into for m in task.recipe.measures))
-        batches = read_batches(task.shard, on_error=task.options.on_error)
+        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=batch_bytes(task.recipe, task.options))
         while True:
             started = time.perf_counter()
             following = next(batches, None)
@@ -102,6 +103,12 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         seconds["write"] += time.perf_counter() - started
         tally.bytes_written = sum(output.bytes for output in outputs.values())
         return _record(task, tally, seconds, outputs)
+
+
+def batch_bytes(recipe: Recipe, options: Options) -> int:
+    """How much of a shard goes through the stages at once: the usual, or what a measure that will run asks for."""
+    asked = [measure.batch_bytes for measure in recipe.measures if isinstance(measure, Wide)] if not options.scores else []
+    return max([BATCH_BYTES, *asked])
 
 
 def _record(task: ShardTask, tally: StageTally, seconds: dict[str, float], outputs: dict[str, OutputFile]) -> LedgerEntry:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
+from dolmino_cli.pipeline.agreement import Agreement
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.stages.keep import Keep
 
@@ -26,21 +27,20 @@ class Step:
     bytes_dropped: int = 0
     near: int = 0
 
-    @property
-    def retention_percent(self) -> float | None:
-        """Documents kept, of those that came to this decision; None when none came."""
-        return 100 * (1 - self.documents_dropped / self.documents_in) if self.documents_in else None
-
 
 @dataclass(kw_only=True)
 class StageTally:
-    """Counts of a shard or a run: documents in, each decision's step, quarantined records."""
+    """Counts of a shard or a run: documents in, each decision's step, quarantined records.
+
+    `agreements` has, by score, how far an approximate measure's lay from their definition on a sample.
+    """
 
     steps: list[Step]
     documents_in: int = 0
     bytes_in: int = 0
     quarantined: int = 0
     bytes_written: int = 0
+    agreements: dict[str, Agreement] = field(default_factory=dict)
 
     @classmethod
     def of(cls, decisions: Sequence[Keep]) -> StageTally:
@@ -56,6 +56,12 @@ class StageTally:
     def bytes_kept(self) -> int:
         """Bytes of text that no decision dropped."""
         return self.bytes_in - sum(step.bytes_dropped for step in self.steps)
+
+    def retention_percent(self, number: int, of: Literal["arriving", "all"]) -> float | None:
+        """Documents that decision `number` kept, of those that came to it or of all; None when none came."""
+        step = self.steps[number]
+        base = step.documents_in if of == "arriving" else self.documents_in
+        return 100 * (step.documents_in - step.documents_dropped) / base if base else None
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -84,6 +90,8 @@ class StageTally:
             mine.documents_dropped += theirs.documents_dropped
             mine.bytes_dropped += theirs.bytes_dropped
             mine.near += theirs.near
+        for score, agreement in other.agreements.items():
+            self.agreements.setdefault(score, Agreement()).merge(agreement)
 
     def counts(self) -> dict[str, Any]:
         """Documents, for the ledger: in = kept + dropped + quarantined, and every step's own figures."""
@@ -93,6 +101,7 @@ class StageTally:
             "quarantined": self.quarantined,
             "dropped": self.dropped,
             "steps": [vars(step) for step in self.steps],
+            **({"agreement": {score: asdict(found) for score, found in self.agreements.items()}} if self.agreements else {}),
         }
 
     def bytes(self) -> dict[str, int]:
@@ -108,6 +117,7 @@ class StageTally:
             bytes_in=entry.bytes["text_in"],
             quarantined=entry.counts["quarantined"],
             bytes_written=entry.bytes["written"],
+            agreements={score: Agreement(**found) for score, found in entry.counts.get("agreement", {}).items()},
         )
 
 

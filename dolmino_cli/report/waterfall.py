@@ -11,7 +11,7 @@ from dolmino_cli.report.amounts import big_bytes, duration
 
 
 def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = None) -> Table:
-    """A row per decision. Bytes are UTF-8 bytes of text; retention is of what came to that decision."""
+    """A row per decision. Bytes are UTF-8 bytes of text; retention is of what came to that decision, or of all."""
     table = Table(title=title or f"{recipe.name}: what happened to every document", title_justify="left")
     table.add_column("")
     for heading in ("documents", "text", "retention", "expected"):
@@ -20,14 +20,17 @@ def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = No
     table.add_row("in", f"{records:,}", big_bytes(tally.bytes_in), "", "")
     if tally.quarantined:
         table.add_row("  quarantined (unreadable)", f"-{tally.quarantined:,}", "", "", "")
-    for decision, step in zip(recipe.decisions, tally.steps, strict=True):
-        retention = step.retention_percent
-        expected = f"{decision.expect.percent:g} ± {decision.expect.within:g} %" if decision.expect else ""
+    for number, (decision, step) in enumerate(zip(recipe.decisions, tally.steps, strict=True)):
+        # Of what came to the decision, or, where that is what is published, of all.
+        of = decision.expect.of if decision.expect else "arriving"
+        retention = tally.retention_percent(number, of)
+        expected = decision.expect.band if decision.expect else ""
+        of_all = " of all" if of == "all" else ""
         table.add_row(
             f"  dropped: {decision.reason} ({decision.rule})",
             f"-{step.documents_dropped:,}",
             f"-{big_bytes(step.bytes_dropped)}" if step.bytes_dropped else "-0",
-            "" if retention is None else f"{retention:.1f} %",
+            "" if retention is None else f"{retention:.1f} %{of_all}",
             expected,
         )
     table.add_section()
@@ -49,6 +52,20 @@ def prediction_table(prediction: Prediction) -> Table:
     table.add_row(f"  tokens, at {prediction.bytes_per_token:g} bytes each", f"{prediction.tokens_kept:,}", "", "", "")
     table.add_row(f"  time, {prediction.workers} workers", "", duration(prediction.seconds), "", "")
     return table
+
+
+def agreement_lines(recipe: Recipe, tally: StageTally) -> list[str]:
+    """A line per approximate score: how far it lay from its definition on the sample, and how many bounds are that near."""
+    lines = []
+    for score, found in tally.agreements.items():
+        near = sum(step.near for step, keep in zip(tally.steps, recipe.decisions, strict=True) if keep.score == score)
+        lines.append(
+            f"{score}, compared with its reference on {found.documents + found.unlike:,} documents: "
+            f"mean difference {found.mean:.2g}, largest {found.largest:.2g}"
+            + (f", {found.unlike:,} with one score only" if found.unlike else "")
+            + (f"; {near:,} documents lie that close to a bound" if near or recipe.decisions else "")
+        )
+    return lines
 
 
 def scores_line(recipe: Recipe, tally: StageTally) -> str:

@@ -21,6 +21,13 @@ class Expect:
     """0 to 100."""
     within: float
     """Points to either side that are still as expected."""
+    of: Literal["arriving", "all"] = "arriving"
+    """What the percent is of: the documents that come to the decision, or all that came to the recipe's first stage."""
+
+    @property
+    def band(self) -> str:
+        """As one reads it: `65.6 ± 3 %`."""
+        return f"{self.percent:g} ± {self.within:g} %"
 
 
 @dataclass(frozen=True, kw_only=True)
