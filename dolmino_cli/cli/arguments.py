@@ -28,4 +28,13 @@ Overrides = Annotated[
         "--set", metavar="SCORE.PARAMETER=VALUE", help="Replace one parameter of the recipe; recorded in the ledger. Repeatable."
     ),
 ]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="paper|ai2",
+        help="Where the paper and Ai2's code disagree, whose rule. Default: what the recipe says.",
+        show_default=False,
+    ),
+]
 OnError = Annotated[str, typer.Option("--error", metavar="fail|quarantine", help="What to do with an unreadable record.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, Workers
 
 
 def score_shards(
@@ -16,6 +16,7 @@ def score_shards(
     inputs: Inputs,
     output: OutputOption,
     workers: Workers = 1,
+    profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
     dry_run: DryRun = False,
@@ -37,5 +38,10 @@ def score_shards(
 
     options = Options(decide=False, on_error=choose("--error", error, ("fail", "quarantine")))
     run_recipe(
-        load_recipe(find("filters", recipe), set_ or ()), inputs, output=output, options=options, workers=workers, dry_run=dry_run
+        load_recipe(find("filters", recipe), set_ or (), profile),
+        inputs,
+        output=output,
+        options=options,
+        workers=workers,
+        dry_run=dry_run,
     )
