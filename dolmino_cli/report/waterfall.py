@@ -55,16 +55,19 @@ def prediction_table(prediction: Prediction) -> Table:
 
 
 def agreement_lines(recipe: Recipe, tally: StageTally) -> list[str]:
-    """A line per approximate score: how far it lay from its definition on the sample, and how many bounds are that near."""
+    """A line per approximate score: how far it lay from its definition on the sample, and how many lie that near a bound."""
     lines = []
     for score, found in tally.agreements.items():
-        near = sum(step.near for step, keep in zip(tally.steps, recipe.decisions, strict=True) if keep.score == score)
-        lines.append(
+        said = (
             f"{score}, compared with its reference on {found.documents + found.unlike:,} documents: "
             f"mean difference {found.mean:.2g}, largest {found.largest:.2g}"
-            + (f", {found.unlike:,} with one score only" if found.unlike else "")
-            + (f"; {near:,} documents lie that close to a bound" if near or recipe.decisions else "")
         )
+        if found.unlike:
+            said += f", {found.unlike:,} with one score only"
+        steps = [step for step, keep in zip(tally.steps, recipe.decisions, strict=True) if keep.score == score]
+        if any(step.documents_in for step in steps):
+            said += f"; {sum(step.near for step in steps):,} documents lie that close to a bound"
+        lines.append(said)
     return lines
 
 

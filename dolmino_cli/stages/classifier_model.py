@@ -126,7 +126,7 @@ def choose_dtype(asked: Literal["auto", "float32", "bfloat16", "float16"], devic
     torch = import_torch()
     if device == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    features = getattr(torch.cpu, "get_capabilities", dict)()  # not there in older versions
+    features: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not there in older versions
     return "bfloat16" if features.get("amx_bf16") or features.get("avx512_bf16") else "float32"
 
 

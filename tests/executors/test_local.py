@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
 from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.executors.counters import Counters, advance
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.local import run_tasks, worker_number
 
 
 def square(number: int) -> int:
@@ -41,6 +42,18 @@ def test_an_error_crosses_the_process_border_whole(workers: int) -> None:
     with pytest.raises(DataError) as caught:
         list(run_tasks(refuse_three, range(5), workers=workers))
     assert (str(caught.value), caught.value.line) == ("numbers:3: three is refused", 3)
+
+
+def my_number(task: int) -> int:
+    time.sleep(0.2)  # so that no worker does it all
+    return worker_number()
+
+
+def test_workers_are_numbered_from_zero() -> None:
+    """What several devices are shared out by."""
+    assert {number for _, number in run_tasks(my_number, range(8), workers=3)} <= {0, 1, 2}
+    assert len({number for _, number in run_tasks(my_number, range(8), workers=3)}) > 1
+    assert worker_number() == 0
 
 
 def test_a_killed_worker_is_an_error() -> None:

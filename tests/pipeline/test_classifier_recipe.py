@@ -140,8 +140,19 @@ def test_narrow_scores_are_compared_with_float32_in_the_summary(
         f"edu, compared with its reference on {documents} documents: mean difference {total / documents:.2g}, "
         f"largest {largest:.2g}; {near} documents lie that close to a bound"
     ) in " ".join(said.out.split())
+    assert " % of all " in said.out and "20.3 ± 2 %" in said.out
 
 
+def test_a_dry_run_writes_nothing(
+    inputs: Path, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [part for setting in settings for part in ("--set", setting)]
+    said = dolmino(monkeypatch, capsys, "filter", "dclm", inputs, "-o", tmp_path / "out", "--dry-run", *options)
+    assert said.code == 0 and "dropped: edu (edu >= 2)" in said.out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow  # two worker processes import torch
 def test_a_killed_run_resumes_and_workers_change_no_byte(
     inputs: Path, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from dolmino_cli.documents import BATCH_BYTES
 from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.stages.classifier import Classifier
+from dolmino_cli.stages.classifier_tokens import ClassifierTokenizer
 from tests.stages.classifier_model import LESSON, plain_forward, texts, train
 from tests.stages.conftest import MakeBatch
 
@@ -106,6 +109,21 @@ def test_long_texts_are_read_no_further_than_needed(
     monkeypatch.setattr(loaded.tokenizer, "_tokenizer", Counting())
     stage(make_batch("to be it " * 10_000, " ".join(LESSON * 1000), "cell"))
     assert [-(-characters // 64) for characters in tokenized] == [6, 6, 1, 24]
+
+
+def test_ids_of_real_documents_are_those_of_the_whole_text(edu_model: Path, shared_data: Path) -> None:
+    """Declarations of human rights in 154 languages, Chinese pages, repetitions: heads end where words do."""
+    from transformers import AutoTokenizer
+
+    max_tokens, characters = 16, 1000  # a head is 96 characters, or 384
+    ours = ClassifierTokenizer(edu_model, max_tokens=max_tokens, threads=1)
+    plain = AutoTokenizer.from_pretrained(edu_model)
+    for name in ("multilingual/udhr-0000", "multilingual/zhwiki-0000", "junk/repeats-0000"):
+        for batch, _ in read_batches(str(shared_data / f"{name}.jsonl.zst")):
+            text = pc.utf8_slice_codeunits(batch.text, 0, characters)
+            expected = plain(text.to_pylist(), truncation=True, max_length=max_tokens)["input_ids"]
+            windows = list(ours.windows(text))
+            assert [ids.tolist() for window in windows for ids in np.split(window.ids, window.offsets[1:-1])] == expected
 
 
 @pytest.mark.parametrize(("dtype", "off"), [("bfloat16", 0.05), ("float16", 0.01)])
