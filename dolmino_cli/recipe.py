@@ -218,9 +218,8 @@ def _apply(override: str, items: Sequence[_Item], path: str) -> None:
             if own.value == score and is_measure != bound:
                 _replace(cast(MappingNode, item.parameters), parameter, value)
                 return
-    raise ConfigError(
-        f"--set {override!r}: {path} has no stage with that score and parameter; scores: {', '.join(dict.fromkeys(scores))}"
-    )
+    have = ", ".join(dict.fromkeys(scores)) or "none"
+    raise ConfigError(f"--set {override!r}: {path} has no stage with that score and parameter; scores: {have}")
 
 
 def _replace(parameters: MappingNode, name: str, value: str) -> None:
