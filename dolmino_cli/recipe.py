@@ -111,8 +111,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), profile: str | None =
     chosen = _chosen(profile, profiles, name)
     # An override may complete or contradict one side only, so the others are checked as they are written or not at all.
     for side in profiles if not overrides else ():
-        _build([item for item in items if item.profile in (None, side)], texts, name)
-    mine = [item for item in items if item.profile in (None, chosen)]
+        _build(_of_side(items, side), {**texts, "profile": side}, name)
+    mine = _of_side(items, chosen)
     for override in overrides:
         _apply(override, mine, name)
     return _build(mine, {**texts, "profile": chosen, "profiles": profiles}, name)
@@ -184,12 +184,17 @@ def _chosen(asked: str | None, profiles: Sequence[Profile], path: str) -> Profil
     raise ConfigError(f"--profile {asked}: {path} has the profiles {', '.join(profiles)}; give one of them")
 
 
+def _of_side(items: Sequence[_Item], profile: Profile | None) -> list[_Item]:
+    return [item for item in items if item.profile in (None, profile)]
+
+
 def _build(items: Sequence[_Item], rest: dict[str, Any], path: str) -> Recipe:
     stages = [strict_yaml.build(item.parameters, STAGES[item.name], path, item.key) for item in items]
     try:
         return Recipe(stages=tuple(stages), **rest)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        side = f"profile {rest['profile']}: " if rest["profile"] else ""
+        raise ConfigError(f"{path}: {side}{error}") from None
 
 
 def _check_keep(keep: Keep, scores: set[str], reasons: set[str]) -> None:
@@ -218,9 +223,8 @@ def _apply(override: str, items: Sequence[_Item], path: str) -> None:
             if own.value == score and is_measure != bound:
                 _replace(cast(MappingNode, item.parameters), parameter, value)
                 return
-    raise ConfigError(
-        f"--set {override!r}: {path} has no stage with that score and parameter; scores: {', '.join(dict.fromkeys(scores))}"
-    )
+    have = ", ".join(dict.fromkeys(scores)) or "none"
+    raise ConfigError(f"--set {override!r}: {path} has no stage with that score and parameter; scores: {have}")
 
 
 def _replace(parameters: MappingNode, name: str, value: str) -> None:

@@ -82,7 +82,7 @@ def test_an_unknown_side_is_refused_naming_those_there_are(tmp_path: Path) -> No
 def test_the_side_that_is_not_asked_for_is_checked_as_strictly(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"own\.yaml:8: stages\[3\]\.keep\.abvoe: unknown key; did you mean 'above'"):
         load(tmp_path, TWO_SIDES.replace("above: 3", "abvoe: 3"), "paper")
-    with pytest.raises(ConfigError, match="no earlier stage writes the score 'size'"):
+    with pytest.raises(ConfigError, match=r"own\.yaml: profile ai2: keep: no earlier stage writes the score 'size'"):
         load(tmp_path, TWO_SIDES.replace("into: size, profile: ai2", "into: other, profile: ai2"), "paper")
 
 
@@ -111,7 +111,7 @@ def test_the_ledger_has_the_side_and_another_side_is_another_run(tmp_path: Path)
     finish(run)
     for file in ("run.json", "ledger/a.jsonl.zst.json"):
         assert read_json(tmp_path / "out" / file)["recipe"]["profile"] == "paper"  # type: ignore[index]
-    with pytest.raises(ConfigError, match=r'of another run: recipe\.profile: "paper" -> "ai2"; .*use another --output'):
+    with pytest.raises(ConfigError, match=r'of another run: recipe\.profile: "paper" -> "ai2"; use another --output'):
         plan_run(load(tmp_path, TWO_SIDES, "ai2"), list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), Options())
 
 

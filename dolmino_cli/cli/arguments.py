@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
 
 
 def filter_shards(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
-    ],
+    recipe: RecipeArgument,
     inputs: Inputs,
     output: OutputOption,
     workers: Workers = 1,
