@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from dolmino_cli.bundled import find
 from dolmino_cli.pipeline.run import execute, finish, plan_run
@@ -16,6 +17,7 @@ from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe, load_recipe, stage_name
 from dolmino_cli.shards.listing import list_shards
 from tests.pipeline.make import read_json
+from tests.stages.classifier_model import train
 from tests.stages.fasttext_files import write_model
 from tests.tokenizer.make import byte_level
 
@@ -48,8 +50,17 @@ def quality_model(folder: Path) -> str:
     return str(path)
 
 
+def education_model(folder: Path) -> str:
+    pytest.importorskip("torch", reason="needs the extra [classifier]")
+    return str(train(folder / "edu", steps=0, positions=512))
+
+
 # What stands in for what a measure loads: stage -> (parameter, how to make it in a folder).
-STAND_INS = {"repeated_ngrams": ("tokenizer", byte_tokenizer), "fasttext": ("model", quality_model)}
+STAND_INS = {
+    "repeated_ngrams": ("tokenizer", byte_tokenizer),
+    "fasttext": ("model", quality_model),
+    "classifier": ("model", education_model),
+}
 
 
 def stand_ins(recipe: Recipe, folder: Path) -> list[str]:

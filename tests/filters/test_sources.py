@@ -26,7 +26,7 @@ TABLE_5 = {
 TABLE_10 = {
     "DCLM from pretrain": "dclm-pretrain",
     "DCLM FT top 7%": "dclm",
-    "DCLM FT top 7%, FineWeb >= 3": "dclm",
+    "DCLM FT top 7%, FineWeb >= 3": "dclm-fw3",
     "DCLM FT top 7%, FineWeb >= 2": "dclm",
     "Flan, Dolma 1.7 decontaminated": "flan",
     "Stack Exchange, 2024/09/30 dump, Q&A format": "stackexchange",
