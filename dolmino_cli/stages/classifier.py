@@ -57,7 +57,7 @@ class Classifier:
     """`auto` is a GPU where there is one. Several GPUs are shared out over the workers."""
 
     batch_tokens: int | None = None
-    """Most tokens in a batch; chosen by device when not given (512 on a CPU, 32,768 on a GPU)."""
+    """Most tokens in a batch; chosen by device when not given (1,024 on a CPU, 32,768 on a GPU)."""
 
     compile: Literal["auto", "yes", "no"] = "auto"
     """torch.compile the model: `auto` does on a GPU, where it can be."""
