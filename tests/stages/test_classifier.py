@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from dolmino_cli.documents import BATCH_BYTES
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.stages.classifier import Classifier
+from dolmino_cli.stages.classifier_model import _compiled
 from dolmino_cli.stages.classifier_tokens import ClassifierTokenizer
 from tests.stages.classifier_model import LESSON, plain_forward, texts, train
 from tests.stages.conftest import MakeBatch
@@ -168,6 +170,20 @@ def test_a_label_of_several(tmp_path: Path, written: list[str], make_batch: Make
     edit(folder / "config.json", problem_type="multi_label_classification")
     each = replace(stage, output="probability", batch_tokens=7)  # another key of the cache: the folder has changed
     assert np.abs(each(batch).to_numpy() - 1 / (1 + np.exp(-logits[:, 1]))).max() < 1e-6
+
+
+def test_a_compiler_that_fails_is_told_where_it_was_asked_for(stage: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compile_nothing(model: object, *, dynamic: bool) -> Callable[..., object]:
+        def fail(**_: object) -> object:
+            raise RuntimeError("no C compiler\nat all")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    with pytest.raises(ConfigError, match=r"cannot be compiled here \(no C compiler\); write compile: auto or no$"):
+        replace(stage, compile="yes").prepare()
+    model = SimpleNamespace(device="cpu")
+    assert _compiled(model, must=False) is model, "with `auto` it runs as it is"
 
 
 def test_what_was_loaded_is_named(stage: Classifier, folder: Path) -> None:
