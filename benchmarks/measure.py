@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 _POLL_SECONDS = 0.1
+# Ours is installed editable: without its byte code it would be compiled at every start, unlike the peers' packages.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class BenchmarkError(Exception):
@@ -79,7 +81,7 @@ def run_commands(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
+                env={**_ENVIRONMENT, **environment},
                 start_new_session=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, choose_cores(cores)),
             )
