@@ -124,7 +124,7 @@ def _token_bounds(
         changes = eight ^ (eight << np.uint64(8) | before)
         for i in range(8):
             bounds[count] = at + first + i
-            count += int(changes >> np.uint64(8 * i) & np.uint64(1))
+            count += np.int64(changes >> np.uint64(8 * i) & np.uint64(1))  # type: ignore[assignment]
         before = eight >> np.uint64(56)
     if count % 2:  # the last token goes on
         while stop < end and not _separates(data, stop, end, split_lines):
