@@ -20,11 +20,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# fasttext ships no wheel and compiles for a minute: on a second core, while everything else is downloaded.
+# fasttext ships no wheel and compiles for a minute: on a second core, while everything else is installed and made ready.
 $(VENV)/.installed: $(INPUTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) wheel -q --no-deps -w $(VENV)/wheels -c constraints.txt fasttext & compiling=$$!; \
-	$(PIP) install -q -c constraints.txt uv && $(call install,-e .) && wait $$compiling
+	$(PIP) install -q -c constraints.txt uv && $(call install,-e .) && $(BIN)/python -m dolmino_cli.kernels && wait $$compiling
 	$(call install,--find-links $(VENV)/wheels -e '.[fasttext]')
 	touch $@
 
