@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv does in seconds what pip does in a minute; where an index is set up for pip alone, pip does it.
+install = { $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt $(1) || $(PIP) install -q -c constraints.txt $(1); }
 INPUTS := pyproject.toml constraints.txt Makefile
 
 .PHONY: demo test lint olmo-core bench clean
@@ -18,16 +20,18 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# fasttext ships no wheel and compiles for a minute: on a second core, while everything else is downloaded.
+# fasttext ships no wheel and compiles for a minute: on a second core, while everything else is installed and made ready.
 $(VENV)/.installed: $(INPUTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) wheel -q --no-deps -w $(VENV)/wheels -c constraints.txt fasttext & compiling=$$!; \
-	$(PIP) install -q -c constraints.txt -e . && wait $$compiling
-	$(PIP) install -q -c constraints.txt --find-links $(VENV)/wheels -e '.[fasttext]'
+	$(PIP) install -q -c constraints.txt uv && $(call install,-e .) && $(BIN)/python -m dolmino_cli.kernels && wait $$compiling
+	$(call install,--find-links $(VENV)/wheels -e '.[fasttext]')
 	touch $@
 
+# PyTorch by pip: it takes the build without CUDA (0.2 GB instead of 3) where its index or links have one; uv does not see these.
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) install -q -c constraints.txt -e '.[test]'
+	$(PIP) install -q -c constraints.txt torch
+	$(call install,--find-links $(VENV)/wheels -e '.[test]')
 	touch $@
 
 # For one test: OLMo-core reads our arrays with its own reader. It needs PyTorch, so it has an environment of its own.

@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 _POLL_SECONDS = 0.1
+_DATA_FILES = (".bin", ".npy")  # a fastText model; token arrays
+# Ours is installed editable: without its byte code it would be compiled at every start, unlike the peers' packages.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class BenchmarkError(Exception):
@@ -50,14 +53,14 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Counted runs of one contender on one job; `peak_rss_mb` is of its largest process."""
+    """Counted runs of one contender on one job; `peak_mb` is of its largest process."""
 
     name: str
     shards: int
     cores: int
     seconds: tuple[float, ...]
     warm_up_seconds: float
-    peak_rss_mb: float
+    peak_mb: float
     answer: Any
 
     @property
@@ -69,7 +72,7 @@ class Timing:
 def run_commands(
     commands: Sequence[Sequence[str]], *, cores: int, environment: Mapping[str, str], log: Path
 ) -> tuple[float, float]:
-    """(wall seconds, peak RSS in MB of the largest process) of the commands. Raises BenchmarkError when one fails."""
+    """(wall seconds, peak memory in MB of the largest process) of the commands. Raises BenchmarkError when one fails."""
     seconds, peak = 0.0, 0.0
     for command in commands:
         with log.open("ab") as output:
@@ -79,7 +82,7 @@ def run_commands(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
+                env={**_ENVIRONMENT, **environment},
                 start_new_session=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, choose_cores(cores)),
             )
@@ -129,7 +132,7 @@ def interleave(contenders: Sequence[Contender], jobs: Callable[[Contender], Sequ
             cores=job.cores,
             seconds=tuple(seconds for seconds, _ in results),
             warm_up_seconds=warm_up_seconds[contender.name],
-            peak_rss_mb=max(peak for _, peak in results),
+            peak_mb=max(peak for _, peak in results),
             answer=answer,
         )
         for (contender, job), answer, results in zip(pairs, answers, counted, strict=True)
@@ -167,7 +170,7 @@ class _Memory(threading.Thread):
     def run(self) -> None:
         """Look at every process of the session until `stop`."""
         while not self._ended.wait(_POLL_SECONDS):
-            self._peak_mb = max(self._peak_mb, _largest_rss_mb(self._session))
+            self._peak_mb = max(self._peak_mb, _largest_own_mb(self._session))
 
     def stop(self) -> float:
         """The peak in MB."""
@@ -176,14 +179,27 @@ class _Memory(threading.Thread):
         return self._peak_mb
 
 
-def _largest_rss_mb(session: int) -> float:
-    """High-water mark of the process with the largest one, among those of a session; its processes keep the session's id."""
+def _largest_own_mb(session: int) -> float:
+    """The largest memory of a session's processes, in MB: what is resident, less the pages of large mapped data files.
+
+    Those pages are the system's file cache; they are given up when memory is short, and all processes share them.
+    """
     largest = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(folder.name)) == session:
-                lines = (folder / "status").read_text(encoding="ascii", errors="replace").splitlines()
-                largest = max([largest, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
+                largest = max(largest, _own_kib((folder / "smaps").read_text(encoding="utf-8", errors="replace")))
         except OSError:
             continue  # it has ended
     return largest * 1024 / 1e6
+
+
+def _own_kib(maps: str) -> int:
+    total, mapped = 0, ""
+    for line in maps.splitlines():
+        name, _, value = line.partition(":")
+        if name == "Rss" and not mapped.endswith(_DATA_FILES):
+            total += int(value.split()[0])
+        elif "-" in name.split(" ")[0]:  # the head of a mapping: addresses, permissions, offset, device, inode, path
+            mapped = line.split(maxsplit=5)[5] if len(line.split(maxsplit=5)) == 6 else ""
+    return total

@@ -69,7 +69,7 @@ def steady(small: Timing, large: Timing, small_mb: float, large_mb: float) -> St
     return Steady(mb_per_second=1 / slope, start_up_seconds=small.median - slope * small_mb)
 
 
-TIMING_HEADER = ("command", "processes", "MB", "wall s (range)", "MB/s", "steady MB/s", "start-up s", "peak RSS MB")
+TIMING_HEADER = ("command", "processes", "MB", "wall s (range)", "MB/s", "steady MB/s", "start-up s", "peak MB")
 
 
 def timing_rows(timings: Sequence[Timing], megabytes: dict[int, float]) -> list[tuple[str, ...]]:
@@ -81,7 +81,7 @@ def timing_rows(timings: Sequence[Timing], megabytes: dict[int, float]) -> list[
         pace = steady(small, large, megabytes[small.shards], size)
         spread = f"{large.median:.2f} ({min(large.seconds):.2f}-{max(large.seconds):.2f})"
         apart = (f"{pace.mb_per_second:.1f}", f"{pace.start_up_seconds:.2f}") if pace else ("noise", "noise")
-        rows.append((name, str(cores), f"{size:.1f}", spread, f"{size / large.median:.1f}", *apart, f"{large.peak_rss_mb:.0f}"))
+        rows.append((name, str(cores), f"{size:.1f}", spread, f"{size / large.median:.1f}", *apart, f"{large.peak_mb:.0f}"))
     return rows
 
 

@@ -16,7 +16,8 @@ class Batch:
     """Consecutive documents of one shard. All columns have the same length, one row per document.
 
     `record` is the document as it was read, so that an untouched document is written back as its original
-    bytes: for JSONL the line without its line end (large_binary), for Parquet the whole row (struct).
+    bytes: for JSONL the line without its line end (large_binary), for Parquet the whole row (struct); null where the reader was
+    told not to keep it.
     `line` is the document's place in its shard, 1-based: a line of JSONL, a row of Parquet.
     `memo` holds what one stage computed and another may reuse (token ids, say), for this batch only.
     """

@@ -35,8 +35,8 @@ def measure(bench: Bench) -> Section:
     if any(timing.cores == 2 for timing in timings):
         ratio = find(timings, DOLMA, 2, LARGE).median / find(timings, OURS, 2, LARGE).median
         bars.append(Bar(what=f"{OURS} / {DOLMA}, 2 processes", value=ratio, unit="x"))
-    peak = max(timing.peak_rss_mb for timing in timings if timing.name == OURS)
-    bars.append(Bar(what=f"{OURS}, peak RSS of the largest process", value=peak, unit="MB", at_most=250))
+    peak = max(timing.peak_mb for timing in timings if timing.name == OURS)
+    bars.append(Bar(what=f"{OURS}, peak memory of the largest process", value=peak, unit="MB", at_most=250))
     return Section(title="Score with fastText", header=TIMING_HEADER, rows=rows, bars=bars, notes=notes)
 
 

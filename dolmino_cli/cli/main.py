@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-import traceback
 from typing import Annotated
 
 import typer
@@ -57,21 +57,39 @@ def options(
         os.environ["DOLMINO_DEBUG"] = "1"
 
 
-def run() -> None:
-    """Entry point. Exit codes: 0 done, 1 the run failed, 2 the request was wrong."""
+def main() -> int:
+    """Do what the command line asks. Returns the exit code: 0 done, 1 the run failed, 2 the request was wrong."""
     if sys.platform == "linux":
         # Read when pyarrow is imported, here and in workers: 25 MB less per process than its default, at the same speed.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
     try:
         app()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     except DolminoError as error:
         if os.environ.get("DOLMINO_DEBUG"):
+            import traceback
+
             traceback.print_exc()
         typer.echo(f"dolmino: error: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         typer.echo("dolmino: stopped; finished shards are kept, run the same command to go on", err=True)
-        sys.exit(1)
+        return 1
+    return 0
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    code = main()
+    # What is left is to free what the process holds. The system does that at once; object by object it takes 0.1 s.
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # such as a closed pipe
+        code = code or 1
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import types
 
-from dolmino_cli.kernels.fasttext_line import MOST_TOKENS, add_ngrams, close_line, look_up, split_chunk
+from dolmino_cli.kernels.fasttext_line import MOST_TOKENS, add_ngrams, chunk_scratch, close_line, look_up, split_chunk
+from dolmino_cli.kernels.loads import load_f32, prefetch
 from dolmino_cli.kernels.unicode import trim
 
-_pread = types.ExternalFunction("pread", types.intp(types.int32, types.uintp, types.uintp, types.int64))
-_FNV_OFFSET = 2166136261
-
-_TEXT = "Array(u1, 1, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True), b1,"
+_ROWS_AHEAD, _CACHE_LINE = 8, 64
+_TEXT = "Array(u1, 1, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), b1, b1,"
 _VOCABULARY = "Tuple((Array(u8, 2, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True))),"
-
-
-@numba.njit(nogil=True)
-def _count_again(rows: np.ndarray, found: int, recent: np.ndarray) -> int:
-    """How many of the rows stood among the last few already; `recent` keeps one row for each of its places."""
-    again = 0
-    for row in rows[:found]:
-        place = row & (len(recent) - 1)
-        again += recent[place] == row
-        recent[place] = row
-    return again
 
 
 @numba.njit(nogil=True)
@@ -40,15 +27,22 @@ def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray)
             sums[column] += table[rows[row], column]
 
 
+@numba.njit(nogil=True)
+def _keep(rows: np.ndarray, kept: np.ndarray, at: int) -> int:
+    for i in range(len(rows)):
+        kept[at + i] = rows[i]
+    return at + len(rows)
+
+
 @numba.njit(
-    f"void({_TEXT} {_VOCABULARY} i8, i8, i8, Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[:, ::1], b1)",
+    f"void({_TEXT} {_VOCABULARY} i8, i8, i8, Array(f4, 2, 'C', readonly=True), f8[:, ::1], i8[:, ::1], i4[::1], i4[::1])",
     cache=True,
     nogil=True,
 )
 def sum_rows(
     data: np.ndarray,
     offsets: np.ndarray,
-    classes: np.ndarray,
+    split_lines: bool,
     strip: bool,
     vocabulary: tuple[np.ndarray, np.ndarray, np.ndarray],
     words: int,
@@ -57,114 +51,71 @@ def sum_rows(
     table: np.ndarray,
     sums: np.ndarray,
     counts: np.ndarray,
-    count_again: bool,
+    word_rows: np.ndarray,
+    ngram_rows: np.ndarray,
 ) -> None:
     """Per document: the sum of its rows of the folded `table` into `sums` (documents x columns).
 
-    Into `counts` (documents x 2) goes the number of rows, and with `count_again` how many of them are the same as
-    another shortly before.
-    `vocabulary` is (slots, offsets, bytes) of words and labels; entries from `words` on are labels. `table` has a row per
-    word, then one per n-gram bucket.
+    Into `counts` (documents x 2) go the numbers of its words and of its n-grams. `vocabulary` is (slots, offsets, bytes) of
+    words and labels; entries from `words` on are labels. `table` has a row per word, then one per n-gram bucket. The rows
+    themselves, of all documents one after another, go into `word_rows` and `ngram_rows`, unless these have no room at all.
     """
-    tokens, first_slots = np.empty((MOST_TOKENS, 3), np.uint64), np.empty((MOST_TOKENS, 2), np.uint64)
+    scratch, tokens = chunk_scratch(), np.empty((MOST_TOKENS, 3), np.uint64)
     hashes = np.empty(MOST_TOKENS + word_ngrams, np.uint64)
     rows = np.empty(len(hashes) * word_ngrams, np.int64)
-    recent = np.empty(512, np.int64)
-    open_token = np.empty(3, np.uint64)
+    kept_words = kept_ngrams = 0
     for document in range(len(offsets) - 1):
         at, end = offsets[document], offsets[document + 1]
         if strip:
             at, end = trim(data, at, end, True)
         sums[document] = 0.0
         counts[document] = 0
-        recent[:] = -1
-        open_token[0], open_token[1], open_token[2] = 0, _FNV_OFFSET, 0
         waiting = 0
         ended = False
         while not ended:
-            count, at = split_chunk(data, at, end, classes, open_token, tokens)
+            count, at = split_chunk(data, at, end, split_lines, scratch, tokens)
             if at >= end:
-                count = close_line(open_token, tokens, count, end)
-            found, filled, ended = look_up(data, tokens, count, vocabulary, words, first_slots, rows, hashes, waiting)
-            found, done = add_ngrams(hashes, filled, ended, word_ngrams, words, buckets, rows, found)
-            _add_rows(table, rows, found, sums[document])
+                count = close_line(tokens, count, end)
+            found, filled, ended = look_up(data, tokens, count, vocabulary, words, scratch, rows, hashes, waiting)
+            with_ngrams, done = add_ngrams(hashes, filled, ended, word_ngrams, words, buckets, rows, found)
+            _add_rows(table, rows, with_ngrams, sums[document])
             counts[document, 0] += found
-            if count_again:
-                counts[document, 1] += _count_again(rows, found, recent)
+            counts[document, 1] += with_ngrams - found
+            if len(word_rows):
+                kept_words = _keep(rows[:found], word_rows, kept_words)
+                kept_ngrams = _keep(rows[found:with_ngrams], ngram_rows, kept_ngrams)
             waiting = filled - done
             for i in range(waiting):
                 hashes[i] = hashes[done + i]
 
 
-@numba.njit(nogil=True)
-def _add_vectors(
-    file: int, matrix_at: int, rows: np.ndarray, found: int, kept: np.ndarray, vectors: np.ndarray, hidden: np.ndarray
-) -> bool:
-    """Add rows of the matrix to `hidden` in order, in float32; a row that is not in the cache is read from the file."""
-    dim = len(hidden)
-    mask = np.uint64(len(kept) - 1)
-    for row in rows[:found]:
-        # Multiplying spreads neighbours; words come by frequency, so the low rows are the busy ones.
-        place = np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40) & mask
-        if kept[place] != row:
-            to = np.uintp(vectors.ctypes.data) + np.uintp(place) * np.uintp(4 * dim)
-            if _pread(np.int32(file), to, np.uintp(4 * dim), np.int64(matrix_at + row * 4 * dim)) != 4 * dim:
-                kept[place] = -1
-                return False
-            kept[place] = row
-        vector = vectors[place]
-        for i in range(dim):
-            hidden[i] += vector[i]
-    return True
+@numba.njit("i8[::1](i4[::1], i8[::1], i8[::1])", cache=True, nogil=True)
+def count_again(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """How many rows of each document stood among its last few hundred already; document d is `rows[ends[d]:ends[d + 1]]`."""
+    recent = np.empty(512, np.int32)  # keeps one row for each of its places
+    counts = np.zeros(len(documents), np.int64)
+    for i in range(len(documents)):
+        recent[:] = -1
+        for row in rows[ends[documents[i]] : ends[documents[i] + 1]]:
+            place = row & (len(recent) - 1)
+            counts[i] += recent[place] == row
+            recent[place] = row
+    return counts
 
 
-@numba.njit(f"i8({_TEXT} {_VOCABULARY} i8, i8, i8, i8, i8, i8[::1], f4[:, ::1], f4[::1])", cache=True, nogil=True)
-def sum_vectors(
-    data: np.ndarray,
-    offsets: np.ndarray,
-    classes: np.ndarray,
-    strip: bool,
-    vocabulary: tuple[np.ndarray, np.ndarray, np.ndarray],
-    words: int,
-    word_ngrams: int,
-    buckets: int,
-    file: int,
-    matrix_at: int,
-    kept: np.ndarray,
-    vectors: np.ndarray,
-    hidden: np.ndarray,
-) -> int:
-    """The sum of one document's rows of the unfolded matrix, rounded step by step as fastText does, into `hidden` (float32).
+@numba.njit("void(Array(u1, 1, 'C', readonly=True), i8, i4[::1], f4[::1])", cache=True, nogil=True)
+def add_vectors(model: np.ndarray, matrix_at: int, rows: np.ndarray, hidden: np.ndarray) -> None:
+    """Add rows of the unfolded matrix to `hidden` in order, rounding to float32 after each as fastText does.
 
-    fastText adds in float32, all words before all n-grams. Over tens of thousands of rows that error grows past what folding
-    is exact to, so long documents are summed in just this way. `file` is an open descriptor of the model; `kept` (row
-    numbers, a power of two of them, -1 = none) and `vectors` are a cache of rows. Returns the number of rows, or -1 if the
-    file ended before one of them.
+    Over tens of thousands of rows that error grows past what folding is exact to, so long documents are summed in just this
+    way: all words, then all n-grams. `model` is the model's file, with the matrix (float32, rows of `len(hidden)`) from
+    byte `matrix_at` on.
     """
-    tokens, first_slots = np.empty((MOST_TOKENS, 3), np.uint64), np.empty((MOST_TOKENS, 2), np.uint64)
-    hashes = np.empty(MOST_TOKENS + word_ngrams, np.uint64)
-    rows = np.empty(len(hashes) * word_ngrams, np.int64)
-    open_token = np.empty(3, np.uint64)
-    hidden[:] = 0.0
-    total = 0
-    for ngrams_turn in (False, True):
-        at, end = offsets[0], offsets[1]
-        if strip:
-            at, end = trim(data, at, end, True)
-        open_token[0], open_token[1], open_token[2] = 0, _FNV_OFFSET, 0
-        waiting = 0
-        ended = False
-        while not ended:
-            count, at = split_chunk(data, at, end, classes, open_token, tokens)
-            if at >= end:
-                count = close_line(open_token, tokens, count, end)
-            found, filled, ended = look_up(data, tokens, count, vocabulary, words, first_slots, rows, hashes, waiting)
-            if ngrams_turn:
-                found, done = add_ngrams(hashes, filled, ended, word_ngrams, words, buckets, rows, 0)
-                waiting = filled - done
-                for i in range(waiting):
-                    hashes[i] = hashes[done + i]
-            if not _add_vectors(file, matrix_at, rows, found, kept, vectors, hidden):
-                return -1
-            total += found
-    return total
+    dim = len(hidden)
+    for i in range(len(rows)):
+        soon = matrix_at + np.int64(rows[min(i + _ROWS_AHEAD, len(rows) - 1)]) * 4 * dim
+        for line in range(0, 4 * dim, _CACHE_LINE):
+            prefetch(model, soon + line)
+        vector = matrix_at + np.int64(rows[i]) * 4 * dim
+        for column in range(dim):
+            hidden[column] += load_f32(model, vector + 4 * column)

@@ -18,7 +18,7 @@ from dolmino_cli.shards.lines import Lines, blocks
 from dolmino_cli.shards.storage import open_bytes
 
 
-def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Batch, list[Quarantined]]]:
+def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one JSONL file."""
     with open_bytes(path) as source:
         stream = PlainBytes(source, format_of(path).compression)
@@ -36,7 +36,7 @@ def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Ba
                 worst = quarantined[0]
                 raise DataError(worst.reason, path=path, line=worst.line)
             if documents or quarantined:
-                yield _batch(path, block, documents, chosen), quarantined
+                yield _batch(path, block, documents, chosen, records), quarantined
 
 
 def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
@@ -78,12 +78,12 @@ def _line_by_line(block: Lines, problem: str | None) -> tuple[list[Document], np
     return documents, np.array(chosen, np.int64), quarantined
 
 
-def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarray) -> Batch:
+def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarray, records: bool) -> Batch:
     return Batch(
         shard=path,
         id=pa.array([document.id for document in documents], pa.large_string()),
         text=pa.array([document.text for document in documents], pa.large_string()),
-        record=_records(block, chosen),
+        record=_records(block, chosen) if records else pa.nulls(len(chosen)),
         line=pa.array(chosen + block.first, pa.int64()),
     )
 

@@ -24,7 +24,7 @@ _PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
 _MOST_ROWS = 1 << 16
 
 
-def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Batch, list[Quarantined]]]:
+def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one Parquet file. Lines are row numbers, from 1.
 
     A damaged file ends, in quarantine, with one set-aside record of 0 bytes at the row that was reached; a file without
@@ -39,7 +39,8 @@ def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Ba
         except _Damaged as damage:
             if on_error == "fail":
                 raise DataError(damage.reason, path=path, line=row if row > 1 else None) from None
-            yield _batch(path, pa.RecordBatch.from_pydict({}), row), [Quarantined(line=row, reason=damage.reason, record=b"")]
+            nothing = _batch(path, pa.RecordBatch.from_pydict({}), row, records=records)
+            yield nothing, [Quarantined(line=row, reason=damage.reason, record=b"")]
             return
         if batch is None:
             return
@@ -49,7 +50,7 @@ def read(path: str, *, on_error: OnError, batch_bytes: int) -> Iterator[tuple[Ba
             raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
         good = np.ones(len(batch), bool)
         good[list(reasons)] = False
-        yield _batch(path, batch, row, good), quarantined
+        yield _batch(path, batch, row, good, records=records), quarantined
         row += len(batch)
 
 
@@ -157,7 +158,7 @@ def _as_json(batch: pa.RecordBatch, row: int) -> bytes:
         return b" ".join(_strings(batch.column(name)).cast(pa.large_binary())[row].as_py() or b"" for name in texts)
 
 
-def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None) -> Batch:
+def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None, *, records: bool) -> Batch:
     numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
     if good is None or not good.any():
         nothing = pa.array([], pa.large_string())
@@ -169,6 +170,6 @@ def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | N
         shard=path,
         id=_strings(rows.column("id")),
         text=_strings(rows.column("text")),
-        record=rows.to_struct_array(),
+        record=rows.to_struct_array() if records else pa.nulls(len(rows)),
         line=numbers,
     )

@@ -6,13 +6,12 @@ table of 9 MB (two labels: their difference is all that the softmax sees).
 
 Folding is nearer to the model's exact value than fastText is, whose float32 sum drifts on long documents: by 2e-5 in the
 probability of a 1.2 MB book. With `follow_drift` a document whose drift may exceed 1.5e-6 is summed again vector by vector
-as fastText does, from the model file through a small cache of rows.
+as fastText does, from the model file, memory-mapped.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,10 +20,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.errors import StorageError
 from dolmino_cli.kernels.buffers import text_buffers
-from dolmino_cli.kernels.fasttext_line import build_slots, byte_classes
-from dolmino_cli.kernels.fasttext_score import sum_rows, sum_vectors
+from dolmino_cli.kernels.fasttext_line import build_slots
+from dolmino_cli.kernels.fasttext_score import add_vectors, count_again, sum_rows
 from dolmino_cli.stages.fasttext_model import FasttextModel
 
 FORMAT = 1  # of the cache folder; raise it when what lies there changes
@@ -34,7 +32,6 @@ FORMAT = 1  # of the cache folder; raise it when what lies there changes
 _DRIFTING_ROWS = 8192
 _REPETITIVE = 0.6  # of the rows stood among the last 512 already; prose has 0.1 to 0.5
 _READ_BYTES = 4 << 20
-_CACHED_VECTOR_BYTES = 16 << 20
 _ARRAYS = ("table", "slots", "offsets", "bytes", "output")
 
 
@@ -66,52 +63,74 @@ class FoldedModel:
         """
         data, offsets = text_buffers(text)
         dclm = newlines == "dclm"
-        lines = (data, offsets, byte_classes(split_lines=dclm), dclm)
-        model = ((self.slots, self.offsets, self.bytes), self.words, self.word_ngrams, self.buckets)
         sums, counts = np.empty((len(text), self.table.shape[1])), np.empty((len(text), 2), np.int64)
-        sum_rows(*lines, *model, self.table, sums, counts, follow_drift)
+        # A word has a byte and a separator at least, or is the line end. Memory that stays unused is never taken.
+        most_words = (int(offsets[-1] - offsets[0]) // 2 + 2 * len(text)) if follow_drift else 0
+        rows = _Rows(np.empty(most_words, np.int32), np.empty(most_words * (self.word_ngrams - 1), np.int32), counts)
+        vocabulary = (self.slots, self.offsets, self.bytes)
+        model = (vocabulary, self.words, self.word_ngrams, self.buckets, self.table)
+        sum_rows(data, offsets, dclm, dclm, *model, sums, counts, rows.words, rows.ngrams)
         with np.errstate(invalid="ignore"):
-            logits = sums / counts[:, :1]
+            logits: np.ndarray = sums / counts.sum(axis=1, keepdims=True)
         if len(self.labels) == 2:
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-        for row in _drifting(logits, counts) if follow_drift else ():
-            logits[row] = self._logits_by_vectors((data, offsets[row : row + 2], *lines[2:]), model)
+        for document in _drifting(logits, rows) if follow_drift else ():
+            logits[document] = self._logits_by_vectors(*rows.of(document))
         return logits
 
-    def _logits_by_vectors(self, line: tuple[object, ...], model: tuple[object, ...]) -> np.ndarray:
-        kept, vectors = self._cached_vectors
-        hidden = np.empty(self.output.shape[1], np.float32)
-        file = os.open(self.path, os.O_RDONLY)
-        try:
-            rows = sum_vectors(*line, *model, file, self.input_at, kept, vectors, hidden)
-        finally:
-            os.close(file)
-        if rows < 0:
-            raise StorageError(f"{self.path}: ends before its last row; it was changed during the run")
-        hidden *= np.float32(1.0 / rows)
+    def _logits_by_vectors(self, words: np.ndarray, ngrams: np.ndarray) -> np.ndarray:
+        hidden = np.zeros(self.output.shape[1], np.float32)
+        for rows in (words, ngrams):
+            add_vectors(self._file, self.input_at, rows, hidden)
+        hidden *= np.float32(1.0 / (len(words) + len(ngrams)))
         logits: np.ndarray = self.output.astype(np.float64) @ hidden.astype(np.float64)
         return logits
 
     @cached_property
-    def _cached_vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        dim = self.output.shape[1]
-        places = 1 << max(0, (_CACHED_VECTOR_BYTES // (4 * dim)).bit_length() - 1)
-        return np.full(places, -1, np.int64), np.empty((places, dim), np.float32)
+    def _file(self) -> np.ndarray:
+        """The bytes of the model file. Its pages are the system's, shared by all workers, and given up when memory is short."""
+        return np.asarray(np.memmap(self.path, np.uint8, mode="r"))
 
 
-def _drifting(logits: np.ndarray, counts: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class _Rows:
+    """The matrix rows of a batch: `words` and `ngrams` (int32) of all documents one after another, `counts` (documents x 2)."""
+
+    words: np.ndarray
+    ngrams: np.ndarray
+    counts: np.ndarray
+
+    def of(self, document: int) -> tuple[np.ndarray, np.ndarray]:
+        """(words, n-grams) of one document."""
+        word_ends, ngram_ends = self._ends
+        words = self.words[word_ends[document] : word_ends[document + 1]]
+        return words, self.ngrams[ngram_ends[document] : ngram_ends[document + 1]]
+
+    def again(self, documents: np.ndarray) -> np.ndarray:
+        """How many rows of each of these documents stood shortly before."""
+        word_ends, ngram_ends = self._ends
+        total: np.ndarray = count_again(self.words, word_ends, documents) + count_again(self.ngrams, ngram_ends, documents)
+        return total
+
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        zero = np.zeros(1, np.int64)
+        word_ends, ngram_ends = (np.concatenate([zero, np.cumsum(column)]) for column in self.counts.T)
+        return word_ends, ngram_ends
+
+
+def _drifting(logits: np.ndarray, rows: _Rows) -> np.ndarray:
     """Documents where fastText's own rounding may have moved its probability by more than 1.5e-6."""
-    rows, again = counts.T
-    long, repetitive = rows > _DRIFTING_ROWS, again > _REPETITIVE * rows
-    suspects = np.flatnonzero(long | repetitive)
-    powers = np.exp(logits[suspects] - logits[suspects].max(axis=1, keepdims=True))
-    likely = powers / powers.sum(axis=1, keepdims=True)
+    number = rows.counts.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        likely = powers / powers.sum(axis=1, keepdims=True)
     slope = (likely * (1 - likely)).max(axis=1)
-    spread = np.maximum(np.ptp(logits[suspects], axis=1), 1.0)
-    drift_long = 2.4e-7 * np.sqrt(rows[suspects]) * spread * slope
-    drift_repetitive = 1e-7 * rows[suspects] * slope
-    chosen: np.ndarray = suspects[(long[suspects] & (drift_long > 1.5e-6)) | (repetitive[suspects] & (drift_repetitive > 1e-6))]
-    return chosen
+    spread = np.maximum(np.ptp(logits, axis=1), 1.0)
+    chosen = (number > _DRIFTING_ROWS) & (2.4e-7 * np.sqrt(number) * spread * slope > 1.5e-6)
+    maybe = np.flatnonzero(~chosen & (1e-7 * number * slope > 1e-6))
+    chosen[maybe] = rows.again(maybe) > _REPETITIVE * number[maybe]
+    return np.flatnonzero(chosen)
 
 
 def write_folded(model: FasttextModel, folder: Path) -> None:

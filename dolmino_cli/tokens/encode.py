@@ -95,7 +95,7 @@ def encode_shard(
     """
     engine = encoding.load()
     with Quarantine(shard, output) as quarantine:
-        for batch, unreadable in read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES):
+        for batch, unreadable in read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES, records=False):
             quarantine.add(unreadable)
             tally.quarantined += len(unreadable)
             text_bytes = pc.sum(pc.binary_length(batch.text)).as_py() or 0

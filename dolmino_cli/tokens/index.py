@@ -48,7 +48,8 @@ class IndexWriter:
 
 def csv_rows(offsets: npt.NDArray[np.int64], id: pa.LargeStringArray, src: str, loc: pa.Int64Array) -> memoryview:
     """The rows as UTF-8 bytes, the same as csv.writer would write, without a Python object per row."""
-    start, end, line = (pc.cast(pa.array(column), pa.large_string()) for column in (offsets[:-1], offsets[1:], loc))
+    bounds, line = (pc.cast(pa.array(column), pa.large_string()) for column in (offsets, loc))
+    start, end = bounds[:-1], bounds[1:]
     tail = pc.binary_join_element_wise(line, _LINE_END, _NOTHING)
     quoted_src = quoted(pa.array([src], pa.large_string()))[0]
     rows = pc.binary_join_element_wise(start, end, quoted(id), quoted_src, tail, _COMMA)

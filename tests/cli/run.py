@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dolmino_cli.cli.main import run
+from dolmino_cli.cli.main import main
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,6 @@ class Outcome:
 
 def dolmino(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> Outcome:
     monkeypatch.setattr(sys, "argv", ["dolmino", *map(str, arguments)])
-    code = 0
-    try:
-        run()
-    except SystemExit as end:
-        code = int(end.code or 0)
+    code = main()
     captured = capsys.readouterr()
     return Outcome(code=code, out=captured.out, err=captured.err)

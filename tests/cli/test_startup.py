@@ -30,12 +30,8 @@ HEAVY = {
 PROBE = """
 import json, sys
 sys.argv = ["dolmino", *sys.argv[1:]]
-from dolmino_cli.cli.main import run
-try:
-    run()
-except SystemExit as end:
-    code = end.code
-print(json.dumps([code or 0, sorted({name.split(".")[0] for name in sys.modules})]))
+from dolmino_cli.cli.main import main
+print(json.dumps([main(), sorted({name.split(".")[0] for name in sys.modules})]))
 """
 
 

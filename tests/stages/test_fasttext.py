@@ -96,9 +96,7 @@ def test_folded_scores_are_the_packages(
     models: Path, make_batch: MakeBatch, name: str, label: str, rule: Any, newlines: Any
 ) -> None:
     texts = HARD + random_texts(400)
-    stage = FastText(
-        model=str(models / name), label=label, into="q", rule=rule, newlines=newlines, engine="fold", long_documents="as_fasttext"
-    )
+    stage = FastText(model=str(models / name), label=label, into="q", rule=rule, newlines=newlines, engine="fold")
     scores = stage(make_batch(*texts)).to_pylist()
     expected = library_scores(models / name, texts, label, rule=rule, newlines=newlines)
     assert [score is None for score in scores] == [score is None for score in expected]
@@ -218,6 +216,16 @@ def test_long_documents_follow_fasttexts_own_rounding(models: Path, make_batch: 
     assert (following.tolerance, exact.tolerance) == (2e-6, 1e-4)
 
 
+def test_separators_and_tokens_across_the_chunks_of_a_text(models: Path, make_batch: MakeBatch) -> None:
+    """Chunks are about 4,096 bytes: what stands there is read as anywhere else."""
+    across = ["\u2028", "\x85", "\x1c", " ", "é\u2029é", "日本\u2028", "x" * 5000, "\u00a8"]
+    starts = [("the of " * 600)[:before] for before in range(4084, 4100)]
+    texts = [f"{start}{between}and a" for start in starts for between in across]
+    stage = FastText(model=str(models / "n2.bin"), label="__label__hq", into="q", rule="label", engine="fold")
+    expected = library_scores(models / "n2.bin", texts, "__label__hq", rule="label", newlines="dclm")
+    assert np.abs(stage(make_batch(*texts)).to_numpy() - np.array(expected)).max() <= stage.tolerance
+
+
 def test_what_was_loaded_is_recorded(models: Path) -> None:
     import hashlib
 
@@ -286,8 +294,8 @@ def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_
     (tmp_path / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     train_supervised(tmp_path / "train.txt", tmp_path / "m.bin", wordNgrams=2, bucket=200_000, dim=32, epoch=3, minCount=2)
     settings = {"model": str(tmp_path / "m.bin"), "label": "__label__hq", "into": "q"}
-    package, folded = FastText(**settings, engine="library"), FastText(**settings)
-    following = FastText(**settings, long_documents="as_fasttext")
+    package, folded = FastText(**settings, engine="library"), FastText(**settings, long_documents="folded")
+    following = FastText(**settings)
     off: dict[str, list[np.ndarray]] = {"folded, up to 25 KB": [], "folded, all": [], "as fastText": []}
     flips = 0
     for line in (shared_data / "MANIFEST.tsv").read_text().splitlines():

@@ -198,12 +198,12 @@ def wrong_for(document: str, text: pa.LargeStringArray, tokens: Tokens) -> Token
     return tokens
 
 
-def sampled(engine: Engine, documents: list[str], spoil: int | None) -> None:
+def sampled(engine: Engine, documents: list[str], spoil: int | None, first: int = 1) -> None:
     text = texts(*documents)
     tokens = engine.encode_ended(text, 0)
     if spoil is not None:
         tokens.ids[tokens.offsets[spoil]] += 1
-    lines = pa.array(np.arange(len(documents)) + 1 + 2 * len(documents))
+    lines = pa.array(np.arange(len(documents)) + first)
     engine.check_sample(text, tokens, ended=True, path="shard.jsonl", lines=lines)
 
 
@@ -213,9 +213,20 @@ def test_a_wrong_id_in_the_sample_of_a_run_stops_it(small: Path) -> None:
     sampled(engine, documents, None)
     sampled(engine, documents, 0)  # not the document that this batch samples
     with pytest.raises(
-        DataError, match=r"shard.jsonl:6: gigatoken 0.10.0 gives other ids .* \(starts 'the fox'\); .*--engine tokenizers"
+        DataError, match=r"shard.jsonl:2: gigatoken 0.10.0 gives other ids .* \(starts 'the fox'\); .*--engine tokenizers"
     ):
         sampled(engine, documents, 1)
+
+
+def test_one_batch_in_four_is_sampled(small: Path) -> None:
+    engine = load_engine(str(small))
+    refused = 0
+    for first in range(2, 802):
+        try:
+            sampled(engine, ["the dog"], 0, first)
+        except DataError:
+            refused += 1
+    assert 150 < refused < 250
 
 
 def test_of_a_long_document_the_beginning_is_sampled(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,68 @@
+"""Numbers of several bytes from any place of a buffer of bytes: what NumPy indexing in a kernel cannot say.
+
+They must lie within the buffer: no bound is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.ir  # type: ignore[import-untyped]
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def _loader(kind: llvmlite.ir.Type, finish: str = "") -> Callable[..., Any]:
+    """Code that loads a `kind` from `data[at]` on, whatever its alignment; `finish` names a last step of the builder."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(data.data, [arguments[1]])
+        loaded = builder.load(builder.bitcast(place, kind.as_pointer()))
+        loaded.align = 1
+        return getattr(builder, finish)(loaded) if finish else loaded
+
+    return generate
+
+
+def _is_place(data: Any, at: Any) -> bool:
+    return isinstance(data, types.Array) and data.dtype == types.uint8 and at == types.int64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_u64(typing_context: Any, data: np.ndarray, at: int) -> Any:
+    """The 8 bytes from `data[at]` on as a little-endian number (uint64)."""
+    return (types.uint64(data, at), _loader(llvmlite.ir.IntType(64))) if _is_place(data, at) else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_u64_swapped(typing_context: Any, data: np.ndarray, at: int) -> Any:
+    """As `load_u64`, big-endian."""
+    return (types.uint64(data, at), _loader(llvmlite.ir.IntType(64), "bswap")) if _is_place(data, at) else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_f32(typing_context: Any, data: np.ndarray, at: int) -> Any:
+    """The 4 bytes from `data[at]` on as a float32."""
+    return (types.float32(data, at), _loader(llvmlite.ir.FloatType())) if _is_place(data, at) else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(typing_context: Any, data: np.ndarray, at: int) -> Any:
+    """Ask for the cache line of `data[at]`, to be read soon."""
+    if not _is_place(data, at):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(data.data, [arguments[1]])
+        number = llvmlite.ir.IntType(32)
+        kind = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [place.type, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [place, number(0), number(3), number(1)])  # to read, into all caches, data
+        return context.get_dummy_value()
+
+    return types.void(data, at), generate
