@@ -65,7 +65,7 @@ def test_an_empty_shard_gives_empty_outputs(tmp_path: Path) -> None:
     run = run_all(recipe(tmp_path), tmp_path / "in", tmp_path / "out")
     assert read_lines(tmp_path / "out/documents/a.jsonl.zst") == []
     assert read_rows(tmp_path / "out/attributes/a.parquet") == []
-    assert run.tally.steps[0].retention_percent is None
+    assert run.tally.retention_percent(0, "arriving") is None
 
 
 def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
