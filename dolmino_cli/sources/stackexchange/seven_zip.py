@@ -1,0 +1,169 @@
+"""Posts.xml out of a .7z as a stream of plain bytes: nothing is unpacked to disk, and little is held in memory.
+
+py7zr gives what it unpacks to a writer; rows are read from a stream. So it runs in a thread that waits whenever the reader
+is a piece behind.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from dolmino_cli.errors import DataError, DolminoError, MissingExtra, StorageError
+from dolmino_cli.shards.storage import open_bytes
+
+if TYPE_CHECKING:
+    import py7zr
+
+_NAME = "Posts.xml"
+# What py7zr has unpacked at once is usually a few MB; two pieces may wait.
+_WAITING_PIECES = 2
+_PATIENCE_SECONDS = 0.2
+
+
+class _Stopped(Exception):
+    """Thrown inside py7zr to end its work."""
+
+
+class SevenZipStream:
+    """The Posts.xml of an archive. `problem` says why it ended early, or None while all is well."""
+
+    def __init__(self, archive: py7zr.SevenZipFile, member: str) -> None:
+        self.problem: str | None = None
+        self._pieces: queue.Queue[bytes | None] = queue.Queue(_WAITING_PIECES)
+        self._held = memoryview(b"")
+        self._ended = False
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._unpack, args=(archive, member), daemon=True)
+        self._thread.start()
+
+    def fill(self, view: memoryview) -> int:
+        """Fill `view` with the next bytes; fewer only at the end or at a `problem`. Raises StorageError."""
+        filled = 0
+        while filled < len(view) and not self._ended:
+            if not self._held:
+                piece = self._pieces.get()
+                if piece is None:
+                    self._end()
+                    break
+                self._held = memoryview(piece)
+            count = min(len(self._held), len(view) - filled)
+            view[filled : filled + count] = self._held[:count]
+            self._held = self._held[count:]
+            filled += count
+        return filled
+
+    def close(self) -> None:
+        """Stop unpacking and wait until it has stopped."""
+        self._stop.set()
+        self._thread.join()
+
+    def _end(self) -> None:
+        self._ended = True
+        if isinstance(self._failure, DolminoError):
+            raise self._failure
+        if self._failure is not None:
+            self.problem = f"corrupt or truncated 7z data ({type(self._failure).__name__}: {self._failure}); fetch it again"
+
+    def _unpack(self, archive: py7zr.SevenZipFile, member: str) -> None:
+        try:
+            archive.extract(targets=[member], factory=_factory(self._put))
+        except _Stopped:
+            return
+        except BaseException as error:  # noqa: BLE001 - it is raised, or told, where the stream is read
+            self._failure = error
+        self._put_or_stop(None)
+
+    def _put(self, piece: bytes) -> None:
+        if not self._put_or_stop(bytes(piece)):
+            raise _Stopped
+
+    def _put_or_stop(self, piece: bytes | None) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._pieces.put(piece, timeout=_PATIENCE_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+@contextmanager
+def open_posts(path: str) -> Iterator[SevenZipStream]:
+    """The Posts.xml of the archive at `path`. Raises DataError for one without it or that is no archive; StorageError."""
+    with _archive(path) as archive:
+        stream = SevenZipStream(archive, _member(archive, path).filename)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+
+def posts_bytes(path: str) -> int:
+    """How large Posts.xml is unpacked, as the archive's directory says. Raises as `open_posts`."""
+    with _archive(path) as archive:
+        return int(_member(archive, path).uncompressed)
+
+
+@contextmanager
+def _archive(path: str) -> Iterator[py7zr.SevenZipFile]:
+    try:
+        import py7zr
+    except ImportError:
+        raise MissingExtra("py7zr", extra="stackexchange", needed_for=f"reading {path}") from None
+    with open_bytes(path) as raw:
+        # The directory is read in pieces of a few bytes; local files come unbuffered.
+        source = cast(BinaryIO, io.BufferedReader(raw)) if isinstance(raw, io.RawIOBase) else raw
+        try:
+            archive = py7zr.SevenZipFile(source, "r")
+        except StorageError:
+            raise
+        except (py7zr.exceptions.ArchiveError, lzma.LZMAError, EOFError, OSError, ValueError, IndexError, KeyError) as error:
+            problem = f"not a readable 7z archive ({type(error).__name__}: {error}); fetch it again"
+            raise DataError(problem, path=path) from None
+        with archive:
+            yield archive
+
+
+def _member(archive: py7zr.SevenZipFile, path: str) -> Any:
+    members = [member for member in archive.list() if PurePosixPath(member.filename).name == _NAME]
+    if len(members) != 1:
+        names = ", ".join(archive.getnames()[:12]) or "nothing"
+        found = "holds no Posts.xml" if not members else f"holds {len(members)} files called Posts.xml"
+        raise DataError(f"the archive {found}; in it: {names}", path=path)
+    return members[0]
+
+
+def _factory(put: Any) -> Any:
+    """What py7zr asks for a file to write to, for the one member: it passes all that is written to `put`."""
+    from py7zr.io import Py7zIO, WriterFactory
+
+    class Pipe(Py7zIO):
+        def write(self, s: bytes | bytearray) -> int:
+            put(s)
+            return len(s)
+
+        def read(self, size: int | None = None) -> bytes:
+            return b""
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return 0
+
+        def flush(self) -> None:
+            return
+
+        def size(self) -> int:
+            return 0
+
+    class Pipes(WriterFactory):
+        def create(self, filename: str) -> Py7zIO:
+            return Pipe()
+
+    return Pipes()
