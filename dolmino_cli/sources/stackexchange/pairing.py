@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from dolmino_cli.errors import DataError
 from dolmino_cli.sources.stackexchange import spill
-from dolmino_cli.sources.stackexchange.posts import INTEGERS, TEXTS, Posts, posts_of
+from dolmino_cli.sources.stackexchange.posts import INTEGERS, Posts, posts_of
 from dolmino_cli.sources.stackexchange.text import Profile, pair_text
 
 _PAIRS_AT_ONCE = 512
+_OF_QUESTION = ("Id", "Score", "ViewCount", "CreationDate", "Title", "Body", "Tags", "ContentLicense")
+_OF_ANSWER = ("Id", "Score", "CreationDate", "LastActivityDate", "Body", "ContentLicense")
 
 
 @dataclass(kw_only=True)
@@ -102,37 +104,40 @@ class Maker:
         encoder = msgspec.json.Encoder()
         for first in range(0, len(questions), _PAIRS_AT_ONCE):
             some = np.arange(first, min(first + _PAIRS_AT_ONCE, len(questions)))
-            pairs = zip(_rows(questions.where(some)), _rows(answers.where(some)), strict=True)
+            pairs = zip(_values(questions.where(some), _OF_QUESTION), _values(answers.where(some), _OF_ANSWER), strict=True)
             documents = [self._document(question, answer) for question, answer in pairs]
             tally.text_bytes += sum(len(document["text"].encode()) for document in documents)
             yield pa.array([encoder.encode(document) for document in documents], pa.large_binary())
 
-    def _document(self, question: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-        bodies = self.convert(question["Body"]), self.convert(answer["Body"])
+    def _document(self, question: tuple[Any, ...], answer: tuple[Any, ...]) -> dict[str, Any]:
+        question_id, question_score, views, created, title, question_html, tags, question_license = question
+        answer_id, answer_score, answered, changed, answer_html, answer_license = answer
+        bodies = self.convert(question_html), self.convert(answer_html)
         return {
-            "id": f"{self.site}-{question['Id']}-{answer['Id']}",
-            "text": pair_text(question["Title"], *bodies, profile=self.profile),
+            "id": f"{self.site}-{question_id}-{answer_id}",
+            "text": pair_text(title, *bodies, profile=self.profile),
             "source": "stackexchange",
-            "added": _time(answer["LastActivityDate"] or answer["CreationDate"]),
-            "created": _time(question["CreationDate"]),
+            "added": _time(changed or answered),
+            "created": _time(created),
             "metadata": {
                 "forum": self.site,
-                "question_id": question["Id"],
-                "answer_id": answer["Id"],
-                "question_score": question["Score"],
-                "answer_score": answer["Score"],
-                "question_views": question["ViewCount"],
-                "question_license": question["ContentLicense"] or None,
-                "answer_license": answer["ContentLicense"] or None,
-                "tags": [tag for tag in question["Tags"].replace("><", "|").strip("<>|").split("|") if tag],
+                "question_id": question_id,
+                "answer_id": answer_id,
+                "question_score": question_score,
+                "answer_score": answer_score,
+                "question_views": views,
+                "question_license": question_license or None,
+                "answer_license": answer_license or None,
+                # `<a><b>` until about 2023, `|a|b|` since.
+                "tags": [tag for tag in tags.replace("><", "|").strip("<>|").split("|") if tag],
             },
         }
 
 
-def _rows(posts: Posts) -> Iterator[dict[str, Any]]:
-    columns = [posts.integer(name, default=0).tolist() for name in INTEGERS] + [posts.text(name).to_pylist() for name in TEXTS]
-    for values in zip(*columns, strict=True):
-        yield dict(zip([*INTEGERS, *TEXTS], values, strict=True))
+def _values(posts: Posts, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The posts' attributes, an absent integer as 0, an absent text as empty."""
+    columns = [(posts.integer(name, default=0) if name in INTEGERS else posts.text(name)).tolist() for name in names]
+    return zip(*columns, strict=True)
 
 
 def _time(value: str) -> str | None:
