@@ -13,18 +13,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from dolmino_cli.errors import DataError, DolminoError, MissingExtra, StorageError
-from dolmino_cli.shards.storage import open_bytes
+from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.storage import open_seekable
 
 if TYPE_CHECKING:
     import py7zr
 
 _NAME = "Posts.xml"
-# What py7zr has unpacked at once is usually a few MB; two pieces may wait.
-_WAITING_PIECES = 2
+# A piece is what one megabyte of the archive unpacks to: some 5 MB of a dump, more of what repeats itself.
+_WAITING_PIECES = 1
 _PATIENCE_SECONDS = 0.2
+_READ_BYTES = 4 << 20
 
 
 class _Stopped(Exception):
@@ -112,15 +114,40 @@ def posts_bytes(path: str) -> int:
         return int(_member(archive, path).uncompressed)
 
 
+class _Source(io.RawIOBase):
+    """A stored file whose failures to read are StorageErrors: others, of the bz2 module say, mean that the archive is corrupt."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._file = path, open_seekable(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any, /) -> int:
+        with storage_errors("read", self._path):
+            piece = self._file.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextmanager
 def _archive(path: str) -> Iterator[py7zr.SevenZipFile]:
     try:
         import py7zr
     except ImportError:
         raise MissingExtra("py7zr", extra="stackexchange", needed_for=f"reading {path}") from None
-    with open_bytes(path) as raw:
-        # The directory is read in pieces of a few bytes; local files come unbuffered.
-        source = cast(BinaryIO, io.BufferedReader(raw)) if isinstance(raw, io.RawIOBase) else raw
+    # The directory, at the end, is read in pieces of a few bytes; after that all is read in a row.
+    with io.BufferedReader(_Source(path), _READ_BYTES) as source:
         try:
             archive = py7zr.SevenZipFile(source, "r")
         except StorageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,6 +151,18 @@ def _identity(job: Job, dump: Dump) -> dict[str, Any]:
 def _split(job: Job, dump: Dump) -> Split:
     started = time.perf_counter()
     result = Split()
+    try:
+        _sort_out_dump(job, dump, result)
+    except BaseException:
+        shutil.rmtree(job.folder(dump.site), ignore_errors=True)  # it may be most of the disk
+        raise
+    result.seconds = time.perf_counter() - started
+    content = {"identity": _identity(job, dump), "split": dataclasses.asdict(result)}
+    job.scratch.put(f"{dump.site}/{_SPLIT}", msgspec.json.encode(content))
+    return result
+
+
+def _sort_out_dump(job: Job, dump: Dump, result: Split) -> None:
     writer = spill.SpillWriter(job.folder(dump.site))
     quarantined = dataclasses.replace(dump.stored, name=dump.site)
     with Quarantine(quarantined, job.output) as quarantine, _opened(dump) as stream:
@@ -165,10 +178,6 @@ def _split(job: Job, dump: Dump) -> Split:
         result.quarantine_files = quarantine.publish()
     result.partitions = sorted(writer.partitions)
     result.scratch_bytes = writer.written_bytes
-    result.seconds = time.perf_counter() - started
-    content = {"identity": _identity(job, dump), "split": dataclasses.asdict(result)}
-    job.scratch.put(f"{dump.site}/{_SPLIT}", msgspec.json.encode(content))
-    return result
 
 
 @contextmanager
