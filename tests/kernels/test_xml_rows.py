@@ -93,7 +93,25 @@ def test_damaged_rows_are_never_read_otherwise_than_a_parser_would() -> None:
     """Rows with bytes changed, taken out and doubled: each is OTHER, or has the parser's values."""
     dice = random.Random(5)
     base = PLAIN.encode() + b"  "
-    pieces = [b'"', b"'", b"&", b";", b"<", b">", b" ", b"\t", b"=", b"#", b"x", b"0", b"9", b"/", b"\xef\xbf\xbf", b"\xc3", b"\x00"]
+    pieces = [
+        b'"',
+        b"'",
+        b"&",
+        b";",
+        b"<",
+        b">",
+        b" ",
+        b"\t",
+        b"=",
+        b"#",
+        b"x",
+        b"0",
+        b"9",
+        b"/",
+        b"\xef\xbf\xbf",
+        b"\xc3",
+        b"\x00",
+    ]
     pieces += [b"&#x26;", b"&lt;", b"&#65;", b'Id="1"', b'Title="t"', b"row", b"&#xFFFE;", b"\xf0\x9f\x98\x80", b"]]>", b"--"]
     taken = 0
     for _ in range(20_000):

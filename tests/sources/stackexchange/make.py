@@ -78,5 +78,7 @@ def documents(output: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted((output / "documents").rglob("*.jsonl.zst")):
         with path.open("rb") as file:
-            found += map(json.loads, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read().splitlines())
+            found += map(
+                json.loads, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read().splitlines()
+            )
     return found

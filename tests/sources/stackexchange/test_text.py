@@ -7,7 +7,9 @@ import pytest
 from dolmino_cli.sources.stackexchange.text import html_to_text, longest_run, pair_text
 
 
-@pytest.mark.parametrize(("text", "run"), [("", 1), ("ab", 1), ("a\nb", 1), ("a\n\nb\n", 2), ("\n\n\na\n\n", 3), ("a\n \n\nb", 2)])
+@pytest.mark.parametrize(
+    ("text", "run"), [("", 1), ("ab", 1), ("a\nb", 1), ("a\n\nb\n", 2), ("\n\n\na\n\n", 3), ("a\n \n\nb", 2)]
+)
 def test_longest_run(text: str, run: int) -> None:
     assert longest_run(text) == run
 
