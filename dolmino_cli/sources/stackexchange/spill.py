@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -103,13 +102,6 @@ def read_rows(folder: Path, kind: Kind, partition: int) -> Iterator[Posts]:
 def read_low(folder: Path, partition: int) -> np.ndarray:
     """The ids that `add_low` was given, int64, in that order."""
     return np.frombuffer(b"".join(_plain(folder, "low", partition)), np.int64)
-
-
-def delete(folder: Path, partition: int) -> None:
-    """Remove a partition's files."""
-    for kind in ("questions", "answers", "low"):
-        with suppress(FileNotFoundError):
-            _path(folder, kind, partition).unlink()
 
 
 def _plain(folder: Path, kind: Kind, partition: int) -> Iterator[bytes]:
