@@ -45,7 +45,7 @@ def stackexchange(
         typer.Option(
             "--scratch",
             metavar="DIR",
-            help="Local folder with room for a quarter of the unpacked Posts.xml.",
+            help="Local folder with room for a sixth of the unpacked XML (a third with --all-scores).",
             show_default="inside --output",
         ),
     ] = None,

@@ -12,9 +12,9 @@ from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.sources.stackexchange import seven_zip
 from dolmino_cli.sources.stackexchange.join import PRELOAD, Plan, finish, join_shards, plan_join, split_dumps
 
-# Measured on dumps, plain Posts.xml = 1: packed sizes, and what the first pass leaves on disk.
+# Measured on dumps: XML per stored byte, and what the first pass leaves on disk per byte of XML.
 _UNPACKED = {"plain": 1.0, "gzip": 3.5, "zstd": 4.2}
-_SCRATCH_SHARE = 0.25
+_SCRATCH_SHARE, _SCRATCH_SHARE_ALL_SCORES = 0.15, 0.3
 
 
 def run_join(inputs: Sequence[str], *, workers: int, dry_run: bool, **options: Any) -> None:
@@ -74,9 +74,11 @@ def _show_plan(plan: Plan) -> None:
         about = "" if is_7z or dump.packing == "plain" else "about "
         show(f"{dump.site:<36} {stored.path}  {about}{big_bytes(site_bytes)} of XML  {state}")
         unpacked_bytes += site_bytes if dump.site not in plan.sites else 0
+    every_score = plan.job.rules.min_answer_score is None
+    scratch_bytes = unpacked_bytes * (_SCRATCH_SHARE_ALL_SCORES if every_score else _SCRATCH_SHARE)
     show(
         f"{len(plan.left):,} of {len(plan.dumps):,} sites to do, about {big_bytes(unpacked_bytes)} of XML; needs about "
-        f"{big_bytes(_SCRATCH_SHARE * unpacked_bytes)} in {plan.job.scratch.root}; nothing was written"
+        f"{big_bytes(scratch_bytes)} in {plan.job.scratch.root}; nothing was written"
     )
 
 

@@ -96,7 +96,7 @@ def plan_join(
     A pair is a question and the answer of its site that it accepts, with scores of at least the bounds (None: any). `profile`
     "ai2" does what Ai2's SQL did where it departs from the paper's words: a title separator of the answer's making (see
     `text.pair_text`), and no pair for a question whose AnswerCount is 0 or absent. `scratch` is a local folder for the rows
-    between the passes, some fifth of the XML; by default inside a local output. Raises ConfigError when the output holds a
+    between the passes, a sixth of the XML, a third without score bounds; by default inside a local output. Raises ConfigError when the output holds a
     run of other options or inputs, naming what changed; MissingExtra; StorageError.
     """
     rules = Rules(profile=profile, min_question_score=min_question_score, min_answer_score=min_answer_score, on_error=on_error)
