@@ -38,7 +38,7 @@ def stackexchange(
         int, typer.Option("--min-answer-score", metavar="N", help="Votes that its accepted answer needs.")
     ] = 5,
     all_scores: Annotated[
-        bool, typer.Option("--all-scores", help="Pairs of any score, to decide with a recipe later (several times the work).")
+        bool, typer.Option("--all-scores", help="Pairs of any score, to decide with a recipe later (twice the work).")
     ] = False,
     scratch: Annotated[
         str | None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,28 @@ def test_a_malformed_dump_gives_one_line(
     outcome = dolmino(monkeypatch, capsys, "join", "stackexchange", tmp_path / "in", "-o", tmp_path / "out")
     assert outcome.code == 1
     assert re.search(message, outcome.error), outcome.error
+    assert tree(tmp_path / "out") == {}
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.argv = ["dolmino", *sys.argv[1:]]
+from dolmino_cli.cli.main import run
+run()
+"""
+
+
+def test_a_full_scratch_disk_is_said_and_left_clean(tmp_path: Path) -> None:
+    """A limit on file size fails a write in the middle of the first pass as a full disk does."""
+    dice = random.Random(4)
+    rows = [question(number, accepts=number + 1, Body=dice.randbytes(500).hex()) for number in range(1, 2000)]
+    write(tmp_path / "in", "x.com", posts(rows))
+    command = [sys.executable, "-c", FULL_DISK, "join", "stackexchange", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    (error,) = [text for text in done.stderr.splitlines() if text.startswith("dolmino: error: ")]
+    assert re.search(r"cannot write the scratch file .*/questions-000000000\.zst \(--scratch chooses its folder\)", error), error
     assert tree(tmp_path / "out") == {}
 
 

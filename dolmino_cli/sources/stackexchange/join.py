@@ -96,8 +96,9 @@ def plan_join(
     A pair is a question and the answer of its site that it accepts, with scores of at least the bounds (None: any). `profile`
     "ai2" does what Ai2's SQL did where it departs from the paper's words: a title separator of the answer's making (see
     `text.pair_text`), and no pair for a question whose AnswerCount is 0 or absent. `scratch` is a local folder for the rows
-    between the passes, a sixth of the XML, a third without score bounds; by default inside a local output. Raises ConfigError when the output holds a
-    run of other options or inputs, naming what changed; MissingExtra; StorageError.
+    between the passes, a sixth of the XML, or a third without score bounds; by default it is inside a local output.
+
+    Raises ConfigError when the output holds a run of other options or inputs, naming what changed; MissingExtra; StorageError.
     """
     rules = Rules(profile=profile, min_question_score=min_question_score, min_answer_score=min_answer_score, on_error=on_error)
     dumps = list_dumps(inputs)

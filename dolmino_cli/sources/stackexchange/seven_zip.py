@@ -7,7 +7,6 @@ is a piece behind.
 from __future__ import annotations
 
 import io
-import lzma
 import queue
 import threading
 from collections.abc import Iterator
@@ -152,7 +151,7 @@ def _archive(path: str) -> Iterator[py7zr.SevenZipFile]:
             archive = py7zr.SevenZipFile(source, "r")
         except StorageError:
             raise
-        except (py7zr.exceptions.ArchiveError, lzma.LZMAError, EOFError, OSError, ValueError, IndexError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 - a damaged directory leads py7zr to errors of any kind
             problem = f"not a readable 7z archive ({type(error).__name__}: {error}); fetch it again"
             raise DataError(problem, path=path) from None
         with archive:
