@@ -19,28 +19,34 @@ from tables import TIMING_HEADER, Bar, Section, ends, find, steady, timing_rows
 
 OURS = "dolmino join"
 SCRIPT = "ElementTree script"
-FEW, MANY, HUGE = 10, 200, 2000  # MB of XML
+SIZES, TINY_SIZES = (10, 200, 2000), (1, 5, 10)  # MB of XML
 MADE_POSTS = 4000
 _IDS = re.compile(rb' (Id|ParentId|AcceptedAnswerId)="(\d+)"')
 
 
 def measure(bench: Bench) -> Section:
     """One site whose rows repeat the sample sites', with ids of their own; the script does not do the largest."""
-    for size in (FEW, MANY, HUGE):
+    sizes = few, many, huge_size = TINY_SIZES if bench.inputs.root.name == "inputs-tiny" else SIZES
+    for size in sizes:
         _make(_folder(bench, size), size)
     contenders = _contenders(bench)
-    timings = interleave(contenders, lambda one: [_job(bench, one, size) for size in (FEW, MANY)], runs=bench.runs)
-    by_tool = {timing.name: timing.answer for timing in timings if timing.shards == MANY}
+    timings = interleave(contenders, lambda one: [_job(bench, one, size) for size in (few, many)], runs=bench.runs)
+    by_tool = {timing.name: timing.answer for timing in timings if timing.shards == many}
     if by_tool[OURS] != by_tool[SCRIPT]:
         raise BenchmarkError(f"the documents differ: {by_tool}")
-    huge = _huge(bench, contenders[0])
-    megabytes = {size: (_folder(bench, size) / "Posts.xml").stat().st_size / 1e6 for size in (FEW, MANY, HUGE)}
-    ours, script = (steady(*ends(timings, name, 1), megabytes[FEW], megabytes[MANY]) for name in (OURS, SCRIPT))
+    huge = _huge(bench, contenders[0], huge_size)
+    megabytes = {size: (_folder(bench, size) / "Posts.xml").stat().st_size / 1e6 for size in sizes}
+    ours, script = (steady(*ends(timings, name, 1), megabytes[few], megabytes[many]) for name in (OURS, SCRIPT))
     bars = [
-        Bar(what=f"{OURS}, 1 core, whole command, {HUGE} MB", value=megabytes[HUGE] / huge.median, unit="MB/s", at_least=60),
         Bar(
-            what=f"{OURS}, peak RSS, {HUGE} MB / {FEW} MB",
-            value=huge.peak_rss_mb / find(timings, OURS, 1, FEW).peak_rss_mb,
+            what=f"{OURS}, 1 core, whole command, {huge_size} MB",
+            value=megabytes[huge_size] / huge.median,
+            unit="MB/s",
+            at_least=60,
+        ),
+        Bar(
+            what=f"{OURS}, peak RSS, {huge_size} MB / {few} MB",
+            value=huge.peak_rss_mb / find(timings, OURS, 1, few).peak_rss_mb,
             unit="x",
             at_most=1.5,
         ),
@@ -50,10 +56,10 @@ def measure(bench: Bench) -> Section:
         bars.append(
             Bar(what=f"{OURS} / {SCRIPT}, 1 core, steady state", value=ours.mb_per_second / script.mb_per_second, unit="x")
         )
-    memory = find(timings, SCRIPT, 1, MANY).peak_rss_mb / find(timings, OURS, 1, MANY).peak_rss_mb
-    bars.append(Bar(what=f"{SCRIPT} / {OURS}, peak RSS, {MANY} MB", value=memory, unit="x"))
+    memory = find(timings, SCRIPT, 1, many).peak_rss_mb / find(timings, OURS, 1, many).peak_rss_mb
+    bars.append(Bar(what=f"{SCRIPT} / {OURS}, peak RSS, {many} MB", value=memory, unit="x"))
     documents, _ = by_tool[OURS]
-    note = f"MB of Posts.xml. {documents:,} documents of the {MANY} MB, the same from both, by sha256 of ids and texts."
+    note = f"MB of Posts.xml. {documents:,} documents of the {many} MB, the same from both, by sha256 of ids and texts."
     rows = timing_rows([*timings, huge], megabytes)
     return Section(title="Stack Exchange join", header=TIMING_HEADER, rows=rows, bars=bars, notes=[note])
 
@@ -93,9 +99,9 @@ def _answer(job: Job) -> tuple[int, str]:
     return len(found), hashlib.sha256(json.dumps(sorted(found)).encode()).hexdigest()
 
 
-def _huge(bench: Bench, contender: Contender) -> Timing:
+def _huge(bench: Bench, contender: Contender, size: int) -> Timing:
     """Ours on the largest input, once: it is there for the memory."""
-    job = _job(bench, contender, HUGE)
+    job = _job(bench, contender, size)
     commands = [["rm", "-rf", str(job.output)], ["mkdir", "-p", str(job.output)], *contender.commands(job)]
     log = job.output.with_name(f"{job.output.name}.log")
     seconds, peak = run_commands(commands, cores=1, environment=contender.environment, log=log)
