@@ -108,14 +108,16 @@ class _Reader:
         stop = len(starts)
         for place in self._unusual(kinds):
             line = data[starts[place] : ends[place]].tobytes().strip()
-            if self._state == "inside" and kinds[place] != ROW and line.startswith(b"<row ") and line.endswith(b"/>"):
-                try:
-                    odd.append(_one_row(line))
-                except ValueError as error:
-                    faulty.append(self._faulty(first + place, str(error), line))
-            elif not self._moves(line, first + place):
+            if self._moves(line, first + place):
+                continue
+            row = self._by_itself(line, first + place)
+            if row is None:
                 stop = place
                 break
+            if isinstance(row, Quarantined):
+                faulty.append(row)
+            else:
+                odd.append(row)
         rows = np.flatnonzero(kinds[:stop] == ROW)
         yield posts.where(rows), faulty
         if odd:
@@ -160,27 +162,29 @@ class _Reader:
             return False
         return True
 
-    def _faulty(self, line: int, reason: str, record: bytes) -> Quarantined:
-        if self._on_error == "fail":
-            raise DataError(reason, path=self._path, line=line)
-        return Quarantined(line=line, reason=reason, record=record)
+    def _by_itself(self, line: bytes, number: int) -> bytes | Quarantined | None:
+        """The line as a plain row, or as one set aside; None where only what follows can tell what it is.
 
-
-def _one_row(line: bytes) -> bytes:
-    """A line by itself, read by expat, as a plain row. Raises ValueError with what is wrong."""
-    rows: list[bytes] = []
-    parser = expat.ParserCreate("utf-8")
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name != "posts":
-            rows.append(plain_row(attributes))
-
-    parser.StartElementHandler = start
-    try:
-        parser.Parse(b"<posts>" + line + b"</posts>", True)
-    except expat.ExpatError as error:
-        raise ValueError(f"XML that is not well formed: {expat.errors.messages[error.code]}") from None
-    return b"".join(rows)
+        A line with a second `<` may hold the beginning of anything. Where faulty rows are not set aside expat reads on also
+        from a line that is no XML by itself: an attribute that goes over several lines may look like that.
+        """
+        if self._state != "inside" or not (line.startswith(b"<row ") and line.endswith(b"/>") and line.count(b"<") == 1):
+            return None
+        attributes: dict[str, str] = {}
+        parser = expat.ParserCreate("utf-8")
+        parser.StartElementHandler = lambda _name, found: attributes.update(found)
+        try:
+            parser.Parse(line, True)
+            return plain_row(attributes)
+        except expat.ExpatError as error:
+            if self._on_error == "fail":
+                return None
+            reason = f"XML that is not well formed: {expat.errors.messages[error.code]}"
+        except ValueError as error:
+            if self._on_error == "fail":
+                raise DataError(str(error), path=self._path, line=number) from None
+            reason = str(error)
+        return Quarantined(line=number, reason=reason, record=line)
 
 
 class _Expat:

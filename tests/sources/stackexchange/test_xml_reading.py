@@ -55,6 +55,9 @@ FORMS = {
     "CDATA": posts([Q, b"<![CDATA[\n", question(9), b"]]>\n", A]),
     "an instruction": posts([Q, b"<?x\n", question(9), b"?>\n", A]),
     "a row over several lines": posts([Q, b"<row Id='5'\n\n PostTypeId='2'\n Body='a\nb\tc\r\nd' />", A]),
+    "an attribute whose line looks like a whole row": posts([Q, b'<row Id="5" PostTypeId="2" Body="a />\nb" />\n', A]),
+    "a comment that begins behind a row": posts([Q.replace(b"/>", b"/> <!-- x/>"), question(9), b"-->\n", A]),
+    "two rows a line": posts([Q.strip() + A.strip()]),
     "a tab in a value": posts([Q, b'<row Id="5" PostTypeId="2" Body="a\tb" />\n', A]),
     "an element with an end tag": posts([Q, b'<row Id="5" PostTypeId="2"></row>\n', A]),
     "references": posts([row(Id=5, PostTypeId=1, Title="&<>\"'\n\x85\u2028é\U0001f600"), A]),
@@ -90,6 +93,8 @@ MALFORMED = {
     "after the end": (posts([Q]) + b"\n" + A, r"Posts\.xml:5: XML that is not well formed: junk after document element"),
     "a row before": (Q + A, r"Posts\.xml:1: <row> where <posts> is expected"),
     "another element": (posts([Q, b"<post Id='1' />\n"]), r"Posts\.xml:4: <post> where <row> is expected"),
+    "another element beside": (posts([Q.replace(b"/>", b"/><x Id='5' PostTypeId='1'/>")]), r"Posts\.xml:3: <x> where <row> is"),
+    "a row inside": (posts([b"<row Id='3' PostTypeId='1'><row/></row><row Id='4' PostTypeId='1'/>"]), r"<row> inside a row"),
     "an element inside": (posts([Q, b"<row Id='3' PostTypeId='1'><a/></row>"]), r"Posts\.xml:4: <a> inside a row"),
 }
 
