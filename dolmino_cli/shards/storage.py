@@ -24,6 +24,7 @@ __all__ = [
     "join",
     "list_names",
     "open_bytes",
+    "open_seekable",
     "read_bytes",
     "stat",
     "walk",
@@ -65,6 +66,16 @@ def walk(root: str) -> Iterator[Shard]:
 def open_bytes(path: str) -> BinaryIO:
     """The stored bytes as they are (no decompression). Raises StorageError."""
     return store_of(path).open_bytes(path)
+
+
+def open_seekable(path: str) -> BinaryIO:
+    """The stored bytes for reading from any place; each read is a request where the store is remote. Raises StorageError."""
+    if store_of(path) is not _STORES["s3"]:
+        return open_bytes(path)
+    bucket, key = s3.split(path)
+    with storage_errors("read", path):
+        # smart_open (9.0) reads bytes of another place after some seeks.
+        return cast(BinaryIO, s3.arrow_filesystem(bucket).open_input_file(f"{bucket}/{key}"))
 
 
 def read_bytes(path: str) -> bytes:

@@ -36,7 +36,15 @@ print(json.dumps([main(), sorted({name.split(".")[0] for name in sys.modules})])
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["filter", "--help"], ["sample", "--help"], ["mix", "plan", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["filter", "--help"],
+        ["sample", "--help"],
+        ["mix", "plan", "--help"],
+        ["join", "stackexchange", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Unreadable records of a shard, kept beside the arrays so that nothing is lost."""
+"""Unreadable records of a shard, kept beside the results so that nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Verbs that see more than one document, or make documents: the Stack Exchange join."""
