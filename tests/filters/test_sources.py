@@ -25,7 +25,7 @@ TABLE_5 = {
 # Table 10, every row in its order.
 TABLE_10 = {
     "DCLM from pretrain": "dclm-pretrain",
-    "DCLM FT top 7%": "dclm",
+    "DCLM FT top 7%": "dclm-ft7",
     "DCLM FT top 7%, FineWeb >= 3": "dclm-fw3",
     "DCLM FT top 7%, FineWeb >= 2": "dclm",
     "Flan, Dolma 1.7 decontaminated": "flan",
