@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import pyarrow as pa
 
@@ -35,3 +35,24 @@ class Measure(Protocol):
 
     def __call__(self, batch: Batch) -> pa.Array:
         """One score per document of the batch, float64 or int64; null = could not be measured."""
+
+
+class Explaining(Measure, Protocol):
+    """A measure that also says why: a second column, NAME_evidence, beside its score NAME."""
+
+    @property
+    def evidence(self) -> pa.DataType:
+        """Type of the evidence column."""
+
+    def explain(self, batch: Batch) -> tuple[pa.Array, pa.Array]:
+        """The scores of `__call__`, and one evidence entry per document, null where there is nothing to say."""
+
+
+def explains(measure: Measure) -> TypeGuard[Explaining]:
+    """Whether `measure` writes an evidence column."""
+    return hasattr(measure, "explain")
+
+
+def evidence_name(measure: Measure) -> str:
+    """Name of the evidence column of a measure that explains."""
+    return f"{measure.into}_evidence"

@@ -1,0 +1,1 @@
+"""Verbs that see more than one document at a time, or make documents."""
