@@ -56,8 +56,11 @@ def shell_commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 
-@pytest.mark.parametrize("words", shell_commands((ROOT / "README.md").read_text()), ids=" ".join)
-def test_readme_commands_parse(words: list[str]) -> None:
+SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"])
+
+
+@pytest.mark.parametrize("words", SHOWN, ids=" ".join)
+def test_shown_commands_parse(words: list[str]) -> None:
     path = next(path for path in COMMANDS if tuple(words[1 : 1 + len(path)]) == path)
     command = COMMANDS[path]
     context = command.make_context(" ".join(path), list(words[1 + len(path) :]))  # type: ignore[attr-defined]

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -26,6 +29,15 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="SCORE.PARAMETER=VALUE", help="Replace one parameter of the recipe; recorded in the ledger. Repeatable."
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="paper|ai2",
+        help="Where the paper and Ai2's code disagree, whose rule. Default: what the recipe says.",
+        show_default=False,
     ),
 ]
 OnError = Annotated[str, typer.Option("--error", metavar="fail|quarantine", help="What to do with an unreadable record.")]

@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
 
 
 def filter_shards(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
-    ],
+    recipe: RecipeArgument,
     inputs: Inputs,
     output: OutputOption,
     workers: Workers = 1,
+    profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
     scores: Annotated[
@@ -50,6 +49,7 @@ def filter_shards(
     \b
     Examples:
       dolmino filter dclm s3://bucket/dclm/ -o s3://bucket/filtered/dclm -w 16
+      dolmino filter dclm s3://bucket/dclm/ -o s3://bucket/as-run/dclm --profile ai2
       dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
       dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
     """
@@ -69,7 +69,7 @@ def filter_shards(
     )
     fail_unexpected = choose("--expect", expect, ("report", "fail")) == "fail"
     run_recipe(
-        load_recipe(find("filters", recipe), set_ or ()),
+        load_recipe(find("filters", recipe), set_ or (), profile),
         inputs,
         output=output,
         options=options,

@@ -12,6 +12,7 @@ import typer
 from dolmino_cli import __version__
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import mix as mix_verbs
+from dolmino_cli.cli import recipe as recipe_verbs
 from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command("filter")(filter_verb.filter_shards)
 app.command("score")(score_verb.score_shards)
+app.add_typer(recipe_verbs.app, name="recipe")
 app.command("retokenize")(retokenize_verb.retokenize)
 app.add_typer(mix_verbs.app, name="mix")
 app.command("sample")(sample_verb.sample)

@@ -41,7 +41,7 @@ def run_recipe(
         start_early(PRELOAD)
     shards = list_shards(inputs)
     listed_bytes = sum(shard.bytes for shard in shards)
-    remark(f"{recipe.name}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB")
+    remark(f"{recipe.title}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB")
     if dry_run:
         from dolmino_cli.report.waterfall import prediction_table
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
 
 
 def score_shards(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A bundled recipe's name, or the path of your own YAML.", show_default=False)
-    ],
+    recipe: RecipeArgument,
     inputs: Inputs,
     output: OutputOption,
     workers: Workers = 1,
+    profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
     dry_run: DryRun = False,
@@ -37,5 +32,10 @@ def score_shards(
 
     options = Options(decide=False, on_error=choose("--error", error, ("fail", "quarantine")))
     run_recipe(
-        load_recipe(find("filters", recipe), set_ or ()), inputs, output=output, options=options, workers=workers, dry_run=dry_run
+        load_recipe(find("filters", recipe), set_ or (), profile),
+        inputs,
+        output=output,
+        options=options,
+        workers=workers,
+        dry_run=dry_run,
     )

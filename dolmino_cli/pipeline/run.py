@@ -60,6 +60,8 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
     what changed.
     """
+    if not options.decide and not recipe.measures:
+        raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
     _refuse_clashing_names(shards, options)
     loaded = prepare(recipe, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
@@ -148,6 +150,8 @@ def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: 
             )
         changed = difference(entry, recipe=run_recipe, input=input_identity(shard))
         if changed:
+            # Another profile has other stages: that says it all.
+            changed = [line for line in changed if line.startswith("recipe.profile:")] or changed
             raise ConfigError(
                 f"{output} holds results for {entry.name!r} of another run: {'; '.join(changed)}; "
                 "use another --output, or delete this one"
@@ -170,6 +174,9 @@ def _summary(run: Run, *, complete: bool) -> bytes:
         "dolmino_run": SUMMARY_VERSION,
         "dolmino": __version__,
         "complete": complete,
+        "source": run.recipe.source,
+        "licence": run.recipe.licence,
+        "reference": run.recipe.reference,
         "recipe": run.recipe.resolved(),
         "recipe_sha256": recipe_hash(run.recipe.resolved(), run.loaded),
         "options": run.options.recorded(),

@@ -12,7 +12,7 @@ from dolmino_cli.report.amounts import big_bytes, duration
 
 def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = None) -> Table:
     """A row per decision. Bytes are UTF-8 bytes of text; retention is of what came to that decision."""
-    table = Table(title=title or f"{recipe.name}: what happened to every document", title_justify="left")
+    table = Table(title=title or f"{recipe.title}: what happened to every document", title_justify="left")
     table.add_column("")
     for heading in ("documents", "text", "retention", "expected"):
         table.add_column(heading, justify="right")
@@ -41,7 +41,7 @@ def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = No
 def prediction_table(prediction: Prediction) -> Table:
     """What a dry run saw in its sample, and what the whole would give."""
     table = waterfall_table(
-        prediction.recipe, prediction.tally, title=f"{prediction.recipe.name}: dry run, sample of {prediction.sampled}"
+        prediction.recipe, prediction.tally, title=f"{prediction.recipe.title}: dry run, sample of {prediction.sampled}"
     )
     table.add_section()
     table.add_row("predicted for all shards", f"{prediction.documents_kept:,}", big_bytes(prediction.text_bytes_kept), "", "")
@@ -54,4 +54,4 @@ def prediction_table(prediction: Prediction) -> Table:
 def scores_line(recipe: Recipe, tally: StageTally) -> str:
     """One line for `dolmino score`."""
     names = ", ".join(measure.into for measure in recipe.measures)
-    return f"{recipe.name}: {tally.documents_in:,} documents, {big_bytes(tally.bytes_in)} of text scored: {names}"
+    return f"{recipe.title}: {tally.documents_in:,} documents, {big_bytes(tally.bytes_in)} of text scored: {names}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dolmino_cli.stages.fasttext import FastText
 from dolmino_cli.stages.field import Field
+from dolmino_cli.stages.field_is import FieldIs
 from dolmino_cli.stages.keep import Keep
 from dolmino_cli.stages.length import Length
 from dolmino_cli.stages.ngram_overlap import NgramOverlap
@@ -19,6 +20,7 @@ STAGES: dict[str, type] = {
     "ngram_overlap": NgramOverlap,  # share of n-grams in common with evaluation sets
     "length": Length,  # characters, words, bytes or tokens
     "field": Field,  # a number in the document's metadata
+    "field_is": FieldIs,  # whether a text in the document's metadata is one of those wanted
     "reuse": Reuse,  # a score that the document carries
     # The decision.
     "keep": Keep,

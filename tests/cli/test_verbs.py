@@ -55,6 +55,39 @@ def test_filter_shows_the_waterfall(run) -> None:  # type: ignore[no-untyped-def
     assert "80 documents" in outcome.err
 
 
+def test_the_profile_is_chosen_and_said(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    sides = RECIPE.replace("at_least: 2", "at_least: 2, profile: paper")
+    sides += "  - keep: {profile: ai2, score: votes, above: 2, reason: unpopular, missing: drop}\n"
+    (tmp_path / "sides.yaml").write_text(sides)
+    assert "small (ai2): dry run" in done(run("filter", "sides.yaml", "in", "-o", "out", "--profile", "ai2", "--dry-run"))
+    outcome = run("filter", "sides.yaml", "in", "-o", "out", "--profile", "ai2")
+    assert "dropped: unpopular (votes > 2)" in done(outcome)
+    assert "small (ai2): 2 shards" in outcome.err
+    again = run("filter", "sides.yaml", "in", "-o", "out")
+    assert (again.code, 'recipe.profile: "ai2" -> "paper"' in again.error) == (2, True)
+    refused = run("score", "small.yaml", "in", "-o", "out", "--profile", "ai2")
+    assert (refused.code, "--profile ai2: small.yaml has no profiles" in refused.error) == (2, True)
+
+
+def test_recipes_are_listed_and_shown(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    listed = [line.split()[:3] for line in done(run("recipe", "list")).splitlines()]
+    assert ["starcoder", "paper,", "ai2"] in listed
+    assert ["wiki", "-", "Wikipedia"] in listed
+    (tmp_path / "small.yaml").write_text(
+        RECIPE.replace("stages:", "licence: CC0\nprofile: ai2\nstages:").replace("{field", "{profile: ai2, field")
+    )
+    assert done(run("recipe", "show", "small.yaml", "--set", "characters.at_least=4")).splitlines() == [
+        "small",
+        "  licence:   CC0",
+        "  profile:   ai2",
+        "  characters = length: unit characters",
+        "  keep characters >= 4, else dropped as 'short', expected to keep 75 ± 5 %; without a score: fail",
+        "  votes = field: field metadata.votes",
+        "  keep votes >= 2, else dropped as 'unpopular'; without a score: drop",
+    ]
+    assert "drops nothing" in done(run("recipe", "show", "gutenberg"))
+
+
 def test_dry_run_predicts_and_writes_nothing(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     text = done(run("filter", "small.yaml", "in", "-o", "out", "--dry-run"))
     assert "sample of 80 documents from 2 of 2 shards" in text

@@ -17,6 +17,7 @@ EXAMPLES = {
     "word_concentration": {"top": 1, "into": "s"},
     "length": {"unit": "words", "into": "s"},
     "field": {"field": "metadata.stars", "into": "s"},
+    "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
     "reuse": {"field": "score", "into": "s"},
     "keep": {"score": "s", "at_least": 1.0},
 }
