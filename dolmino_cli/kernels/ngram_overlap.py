@@ -150,7 +150,12 @@ def _holds(holders: tuple[np.ndarray, np.ndarray], number: int, instance: int) -
 
 @uncounted
 def _longest_span(
-    hits: np.ndarray, found: int, instance: int, gram_length: np.ndarray, holders: tuple[np.ndarray, np.ndarray], places: np.ndarray
+    hits: np.ndarray,
+    found: int,
+    instance: int,
+    gram_length: np.ndarray,
+    holders: tuple[np.ndarray, np.ndarray],
+    places: np.ndarray,
 ) -> tuple[int, int]:
     """Bytes of the longest stretch of words covered by overlapping n-grams of the instance; the first of equal ones."""
     best_first, best_last, first, last = 0, -1, 0, -1
@@ -257,7 +262,9 @@ def measure_overlap(
         if number >= 0:
             evidence[document, PARAGRAPH, 0] = holders[1][holders[0][number]]
             evidence[document, PARAGRAPH, 1], evidence[document, PARAGRAPH, 2] = first, last
-        many = _count_by_instance(hits, np.argsort(hits[:found, 1]), length, stride, grams[3], holders, positions, distinct, touched)
+        many = _count_by_instance(
+            hits, np.argsort(hits[:found, 1]), length, stride, grams[3], holders, positions, distinct, touched
+        )
         for at in range(many):
             instance = np.int64(touched[at])
             own = np.int64(instance_length[instance])

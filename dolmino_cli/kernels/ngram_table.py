@@ -319,7 +319,9 @@ def list_holders(
     cache=True,
     nogil=True,
 )
-def fill_gram_slots(slots: np.ndarray, filter_bits: np.ndarray, words: np.ndarray, gram_at: np.ndarray, gram_length: np.ndarray) -> None:
+def fill_gram_slots(
+    slots: np.ndarray, filter_bits: np.ndarray, words: np.ndarray, gram_at: np.ndarray, gram_length: np.ndarray
+) -> None:
     """Put all n-grams into empty `slots`, in order, and set their bits in `filter_bits`, which is all zero and a power of two long."""
     mask = np.uint64(len(slots) - 1)
     for number in range(len(gram_at)):

@@ -60,7 +60,9 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     for shard in chosen:
         existing = None
         if options.scores:
-            existing = ExistingScores(options.scores, shard.name, tuple(name for measure in recipe.measures for name in columns(measure)))
+            existing = ExistingScores(
+                options.scores, shard.name, tuple(name for measure in recipe.measures for name in columns(measure))
+            )
         documents = 0
         for batch, quarantined in read_batches(shard, on_error=options.on_error):
             if len(batch) == 0:

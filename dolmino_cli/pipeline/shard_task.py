@@ -67,7 +67,9 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
-            existing = ExistingScores(task.options.scores, task.shard.name, tuple(name for m in task.recipe.measures for name in columns(m)))
+            existing = ExistingScores(
+                task.options.scores, task.shard.name, tuple(name for m in task.recipe.measures for name in columns(m))
+            )
         batches = read_batches(task.shard, on_error=task.options.on_error)
         while True:
             started = time.perf_counter()

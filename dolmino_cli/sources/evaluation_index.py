@@ -94,9 +94,7 @@ def _tasks(groups: dict[tuple[str, str], list[Instance]], arrays: dict[str, np.n
         own = slice(first, first + len(instances))
         grams, length = arrays["instance_grams"][own], arrays["instance_length"][own]
         whole = int(((grams > 0) & (length < n)).sum())
-        tasks.append(
-            Task(task=task, split=split, instances=len(instances), whole=whole, too_short=int((grams == 0).sum()))
-        )
+        tasks.append(Task(task=task, split=split, instances=len(instances), whole=whole, too_short=int((grams == 0).sum())))
         first += len(instances)
     return tuple(tasks)
 
@@ -153,9 +151,7 @@ def _arrays(instances: Sequence[Instance], options: IndexOptions) -> dict[str, n
     }
 
 
-def _number_words(
-    instances: Sequence[Instance], options: IndexOptions
-) -> tuple[_Vocabulary, np.ndarray, np.ndarray, np.ndarray]:
+def _number_words(instances: Sequence[Instance], options: IndexOptions) -> tuple[_Vocabulary, np.ndarray, np.ndarray, np.ndarray]:
     """The vocabulary; all words by number; whether each is the first on its line; per instance its words, and those that speak."""
     folded = folded_characters() if options.words == "normalised" else _read_only(np.empty(0, np.uint32))
     vocabulary, words, opens_line, counts = _Vocabulary(), [], [], []

@@ -45,12 +45,13 @@ def _json(path: str, compression: Compression) -> Iterator[Record]:
         for block in blocks(stream, _BLOCK_BYTES):
             for i, (start, end) in enumerate(zip(block.starts.tolist(), block.ends.tolist(), strict=True)):
                 line, number = block.buffer[start:end].tobytes(), block.first + i
+                if block.unfinished and i == len(block.starts) - 1:
+                    raise DataError(str(stream.problem), path=path, line=number)
                 if number == 1 and line.lstrip()[:1] == b"[":
                     yield from _array(path, compression)
                     return
                 if line.strip():
                     yield number, _object(line, path, number)
-        _check_whole(stream, path)
 
 
 def _array(path: str, compression: Compression) -> Iterator[Record]:

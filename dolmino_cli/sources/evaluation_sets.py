@@ -119,4 +119,6 @@ def _text(record: dict[str, Any], field: str, path: str, line: int) -> str:
         kind = type(value).__name__
         raise DataError(f"the field {field!r} is a {kind} of fields; name the one inside: {field}.text", path=path, line=line)
     values: Sequence[Any] = value if isinstance(value, list) else [value]
-    return "\n".join(entry if isinstance(entry, str) else msgspec.json.encode(entry).decode() for entry in values if entry is not None)
+    return "\n".join(
+        entry if isinstance(entry, str) else msgspec.json.encode(entry).decode() for entry in values if entry is not None
+    )

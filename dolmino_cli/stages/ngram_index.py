@@ -198,7 +198,9 @@ def load_index(path: str) -> NgramIndex:
 
 def _parse(path: Path, mapped: mmap.mmap) -> NgramIndex:
     if mapped[: len(_MAGIC)] != _MAGIC:
-        raise ConfigError(f"{path}: not an evaluation index (its first bytes are {mapped[:8]!r}); see `dolmino decontaminate index`")
+        raise ConfigError(
+            f"{path}: not an evaluation index (its first bytes are {mapped[:8]!r}); see `dolmino decontaminate index`"
+        )
     (size,) = struct.unpack_from("<Q", mapped, len(_MAGIC))
     at = len(_MAGIC) + 8
     header: dict[str, Any] = json.loads(mapped[at : at + size])

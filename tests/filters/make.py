@@ -16,6 +16,7 @@ from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe, load_recipe, stage_name
 from dolmino_cli.shards.listing import list_shards
 from tests.pipeline.make import read_json
+from tests.sources.make import make_index
 from tests.stages.fasttext_files import write_model
 from tests.tokenizer.make import byte_level
 
@@ -48,8 +49,16 @@ def quality_model(folder: Path) -> str:
     return str(path)
 
 
+def evaluation_index(folder: Path) -> str:
+    return str(make_index(folder, {"made": ["Which of these is no question at all?"]}).path)
+
+
 # What stands in for what a measure loads: stage -> (parameter, how to make it in a folder).
-STAND_INS = {"repeated_ngrams": ("tokenizer", byte_tokenizer), "fasttext": ("model", quality_model)}
+STAND_INS = {
+    "repeated_ngrams": ("tokenizer", byte_tokenizer),
+    "fasttext": ("model", quality_model),
+    "ngram_overlap": ("index", evaluation_index),
+}
 
 
 def stand_ins(recipe: Recipe, folder: Path) -> list[str]:
