@@ -37,17 +37,13 @@ def index(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False)],
     fields: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fields", metavar="NAME[,NAME]", help="What makes an instance; several are joined by newlines. Repeatable."
-        ),
+        typer.Option("--fields", metavar="NAME[,NAME]", help="What makes an instance, joined by newlines. Repeatable."),
     ] = None,
     task: Annotated[str, typer.Option("--task", help="Name of the task. Default: the file's name.")] = "",
     task_field: Annotated[str, typer.Option("--task-field", metavar="NAME", help="Field with the name of the task.")] = "",
     split: Annotated[str, typer.Option("--split", help="Name of the split.")] = "",
     split_field: Annotated[str, typer.Option("--split-field", metavar="NAME", help="Field with the name of the split.")] = "",
-    id_field: Annotated[
-        str, typer.Option("--id-field", metavar="NAME", help="Field that identifies an item. Default: line.")
-    ] = "",
+    id_field: Annotated[str, typer.Option("--id-field", metavar="NAME", help="Field with an item's id. Default: its line.")] = "",
     n: Annotated[int, typer.Option("--n", metavar="WORDS", help="Words of an n-gram.")] = 8,
     normalised: Annotated[
         bool, typer.Option("--normalised", help="Compare words in lower case without punctuation, not as written.")
@@ -113,9 +109,7 @@ def selftest(
     index: IndexArgument,
     clean: Annotated[
         list[str] | None,
-        typer.Option(
-            "--clean", metavar="DOCS", help="Documents that should hold no instance; what is flagged is shown. Repeatable."
-        ),
+        typer.Option("--clean", metavar="DOCS", help="Documents that should hold no instance. Repeatable."),
     ] = None,
     per_length: Annotated[
         int, typer.Option("--per-length", min=1, metavar="N", help="Instances planted of every class of lengths.")

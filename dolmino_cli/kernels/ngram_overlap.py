@@ -17,7 +17,8 @@ DOCUMENT, PARAGRAPH, INSTANCE = 0, 1, 2  # columns of the results
 
 _U1, _U4, _U8, _I8 = (f"Array({kind}, 1, 'C', readonly=True)" for kind in ("u1", "u4", "u8", "i8"))
 _SLOTS = "Array(u8, 2, 'C', readonly=True)"
-_INDEX = f"Tuple(({_SLOTS}, {_I8}, {_U1})), Tuple(({_U8}, {_U8}, {_U4}, {_U1}, {_U1})), {_U4}, {_U8}, Tuple(({_I8}, {_U4})), {_U4}, {_U1}"
+_WORDS, _GRAMS = f"Tuple(({_SLOTS}, {_I8}, {_U1}))", f"Tuple(({_U8}, {_U8}, {_U4}, {_U1}, {_U1}))"
+_INDEX = f"{_WORDS}, {_GRAMS}, {_U4}, {_U8}, Tuple(({_I8}, {_U4})), {_U4}, {_U1}"
 
 
 @uncounted
@@ -145,7 +146,7 @@ def _holds(holders: tuple[np.ndarray, np.ndarray], number: int, instance: int) -
             low = middle + 1
         else:
             high = middle
-    return low < places[number + 1] and np.int64(instances[low]) == instance
+    return bool(low < places[number + 1] and np.int64(instances[low]) == instance)
 
 
 @uncounted
@@ -239,7 +240,7 @@ def measure_overlap(
     DOCUMENT: of the document's n-grams, the largest share found in one instance; for an instance of k < n words, the document's
     k-grams count. PARAGRAPH: of a line's n-grams, the largest share found in lines of any instance. INSTANCE: of the distinct
     n-grams of one instance, the largest share found in the document. Of equal instances the first is named, of equal lines too.
-    With `stride` s, every s-th n-gram counts in the first two. `positions` and `distinct` (per instance) are all zero before and after.
+    With `stride` s, every s-th n-gram counts in the first two. `positions` and `distinct` are all zero before and after.
     """
     longest = 0
     for document in range(len(shares)):

@@ -23,7 +23,7 @@ _LOW, _HIGH, _LONG = 0xFFFFFFFF, 0xFFFFFFFF00000000, 0xFF00000000000000
 
 
 @numba.njit(inline="always")
-def mixed(value: np.uint64) -> np.uint64:
+def mixed(value: Any) -> Any:
     """All bits of `value` spread over all bits of the result."""
     value = (value ^ value >> np.uint64(32)) * np.uint64(_MIX)
     value = (value ^ value >> np.uint64(29)) * np.uint64(_MIX)
@@ -48,7 +48,7 @@ def _load_8(_context: Any, data: Any, at: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _piece(data: np.ndarray, at: int, size: int) -> np.uint64:
+def _piece(data: np.ndarray, at: int, size: int) -> Any:
     """Up to 8 bytes from `at` on as a number, the first byte lowest."""
     piece = np.uint64(0)
     if at + 8 <= len(data):
@@ -62,7 +62,7 @@ def _piece(data: np.ndarray, at: int, size: int) -> np.uint64:
 
 
 @uncounted
-def _word_key(data: np.ndarray, at: int, end: int) -> np.uint64:
+def _word_key(data: np.ndarray, at: int, end: int) -> Any:
     """What a slot holds of a word: up to 7 bytes themselves with their number above, of longer words a hash under 0xFF."""
     size = end - at
     if size < 8:
@@ -115,7 +115,7 @@ def leading_factor(length: int) -> np.uint64:
 
 
 @numba.njit(inline="always")
-def gram_hash(rolling: np.uint64, length: int) -> np.uint64:
+def gram_hash(rolling: Any, length: int) -> Any:
     """The hash of an n-gram of `length` words, from its rolling hash."""
     return mixed(rolling ^ np.uint64(length) * np.uint64(_MIX))
 
@@ -322,7 +322,7 @@ def list_holders(
 def fill_gram_slots(
     slots: np.ndarray, filter_bits: np.ndarray, words: np.ndarray, gram_at: np.ndarray, gram_length: np.ndarray
 ) -> None:
-    """Put all n-grams into empty `slots`, in order, and set their bits in `filter_bits`, which is all zero and a power of two long."""
+    """Put all n-grams into empty `slots`, in order, and set their bits in `filter_bits` (all zero, a power of two long)."""
     mask = np.uint64(len(slots) - 1)
     for number in range(len(gram_at)):
         rolling = np.uint64(0)

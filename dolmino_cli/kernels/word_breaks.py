@@ -70,22 +70,22 @@ def folded_characters() -> np.ndarray:
 
 @numba.njit(inline="always")
 def _is_letter(kind: int) -> bool:
-    return bool(kind == _LETTER or kind == _HEBREW)
+    return bool(kind in (_LETTER, _HEBREW))
 
 
 @numba.njit(inline="always")
 def _joins_letters(kind: int) -> bool:
-    return bool(kind == _MID_LETTER or kind == _MID_BOTH or kind == _SINGLE)
+    return bool(kind in (_MID_LETTER, _MID_BOTH, _SINGLE))
 
 
 @numba.njit(inline="always")
 def _joins_numbers(kind: int) -> bool:
-    return bool(kind == _MID_NUM or kind == _MID_BOTH or kind == _SINGLE)
+    return bool(kind in (_MID_NUM, _MID_BOTH, _SINGLE))
 
 
 @numba.njit(inline="always")
 def _is_ignored(kind: int) -> bool:
-    return bool(kind == _EXTEND or kind == _FORMAT or kind == _ZWJ)
+    return bool(kind in (_EXTEND, _FORMAT, _ZWJ))
 
 
 @uncounted
@@ -93,7 +93,7 @@ def _following(data: np.ndarray, at: int, end: int, classes: np.ndarray) -> int:
     """Class of the first character from `at` on that rule WB4 does not pass over; Other at the end."""
     while at < end:
         code, size = decode(data, at, end)
-        kind = classes[code] & _CLASS
+        kind = int(classes[code] & _CLASS)
         if not _is_ignored(kind):
             return kind
         at += size
@@ -102,21 +102,21 @@ def _following(data: np.ndarray, at: int, end: int, classes: np.ndarray) -> int:
 
 @uncounted
 def _joined(before: int, left: int, right: int, data: np.ndarray, after: int, end: int, classes: np.ndarray) -> bool:
-    """Rules WB5 to WB13b: no boundary between `left` and `right`. `before` precedes `left`; `after` is the place after `right`."""
+    """Rules WB5 to WB13b: no boundary between `left` and `right`. `before` precedes `left`, `after` is where `right` ends."""
     if _is_letter(left):
-        if _is_letter(right) or right == _NUMERIC or right == _CONNECTOR or (left == _HEBREW and right == _SINGLE):
+        if _is_letter(right) or right in (_NUMERIC, _CONNECTOR) or (left == _HEBREW and right == _SINGLE):
             return True
         if _joins_letters(right):
-            return _is_letter(_following(data, after, end, classes))
-        return left == _HEBREW and right == _DOUBLE and _following(data, after, end, classes) == _HEBREW
+            return bool(_is_letter(_following(data, after, end, classes)))
+        return bool(left == _HEBREW and right == _DOUBLE and _following(data, after, end, classes) == _HEBREW)
     if left == _NUMERIC:
-        if right == _NUMERIC or _is_letter(right) or right == _CONNECTOR:
+        if _is_letter(right) or right in (_NUMERIC, _CONNECTOR):
             return True
-        return _joins_numbers(right) and _following(data, after, end, classes) == _NUMERIC
+        return bool(_joins_numbers(right) and _following(data, after, end, classes) == _NUMERIC)
     if left == _KATAKANA:
-        return right == _KATAKANA or right == _CONNECTOR
+        return right in (_KATAKANA, _CONNECTOR)
     if left == _CONNECTOR:
-        return _is_letter(right) or right == _NUMERIC or right == _KATAKANA or right == _CONNECTOR
+        return _is_letter(right) or right in (_NUMERIC, _KATAKANA, _CONNECTOR)
     if _is_letter(right):
         return (_joins_letters(left) and _is_letter(before)) or (left == _DOUBLE and before == _HEBREW and right == _HEBREW)
     return right == _NUMERIC and _joins_numbers(left) and before == _NUMERIC
@@ -143,14 +143,14 @@ def _word_end(data: np.ndarray, at: int, end: int, classes: np.ndarray) -> int:
     at += size
     if left == _CR:
         return at + 1 if at < end and data[at] == 0x0A else at
-    if left == _LF or left == _NEWLINE:
+    if left in (_LF, _NEWLINE):
         return at
-    before, nearest, regionals = _OTHER, left, np.int64(left == _REGIONAL)  # `nearest`: before WB4 passes over anything
+    before, nearest, regionals = _OTHER, left, int(left == _REGIONAL)  # `nearest`: before WB4 passes over anything
     while at < end:
         code, size = decode(data, at, end)
         entry = classes[code]
         right = entry & _CLASS
-        if right == _CR or right == _LF or right == _NEWLINE:
+        if right in (_CR, _LF, _NEWLINE):
             return at
         if _is_ignored(right):  # WB4
             nearest = right

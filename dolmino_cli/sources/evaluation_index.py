@@ -152,7 +152,7 @@ def _arrays(instances: Sequence[Instance], options: IndexOptions) -> dict[str, n
 
 
 def _number_words(instances: Sequence[Instance], options: IndexOptions) -> tuple[_Vocabulary, np.ndarray, np.ndarray, np.ndarray]:
-    """The vocabulary; all words by number; whether each is the first on its line; per instance its words, and those that speak."""
+    """The vocabulary; all words by number; which of them open a line; per instance all words and those with letters."""
     folded = folded_characters() if options.words == "normalised" else _read_only(np.empty(0, np.uint32))
     vocabulary, words, opens_line, counts = _Vocabulary(), [], [], []
     for batch in _batched(instances):

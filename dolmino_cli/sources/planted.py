@@ -108,7 +108,7 @@ def flag(index: NgramIndex, text: pa.LargeStringArray) -> dict[str, np.ndarray]:
 
 
 def _flags(shares: np.ndarray) -> dict[str, np.ndarray]:
-    flags = {rule: shares[:, column] >= BOUNDS[rule] for column, rule in enumerate(RULES)}
+    flags: dict[str, np.ndarray] = {rule: shares[:, column] >= BOUNDS[rule] for column, rule in enumerate(RULES)}
     return {**flags, DEFAULT: flags["paper"] | flags["instance"]}
 
 

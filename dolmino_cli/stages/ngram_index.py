@@ -145,7 +145,8 @@ class NgramIndex:
 
     @cached_property
     def _task_ends(self) -> list[int]:
-        return np.cumsum([task.instances for task in self.tasks]).tolist()
+        ends: list[int] = np.cumsum([task.instances for task in self.tasks]).tolist()
+        return ends
 
     def _text(self, what: str, number: int) -> str:
         start, end = self.arrays[f"{what}_offsets"][number : number + 2]

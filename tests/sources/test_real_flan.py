@@ -30,8 +30,10 @@ pytestmark = pytest.mark.slow
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "decontamination.md"
 
 # Built from an evaluation set, so that a document may carry an item: metadata.task without its number.
-BUILT_FROM = """winogrande piqa disflqa xquad freebase boolq asdiv swag scitail1.1 cot_gsm8k cot_strategyqa cot_creak naturalquestion
-qasc hybridqa""".split()
+BUILT_FROM = (
+    "winogrande piqa disflqa xquad freebase boolq asdiv swag scitail1.1 cot_gsm8k cot_strategyqa cot_creak naturalquestion "
+    "qasc hybridqa"
+).split()
 
 
 def build(shared_data: Path, folder: Path, words: Words) -> NgramIndex:
@@ -75,7 +77,7 @@ def simple(text: str) -> list[str]:
 def items(shared_data: Path) -> Iterator[tuple[str, set[tuple[str, ...]], float]]:
     """Per question and passage: suite, n-grams, the share of them that counts."""
     for path in sorted((shared_data / "evals" / "normalized").glob("*.jsonl.gz")):
-        for line in gzip.open(path):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
             item = json.loads(line)
             question, passage = simple(item["question"]), simple(item.get("context") or "")
             if len(question) >= 5:
@@ -136,7 +138,7 @@ def test_shares_of_real_documents_are_those_of_plain_sets(
 ) -> None:
     texts = []
     for name in ("piqa", "squad", "asdiv", "nq_open"):
-        lines = gzip.open(shared_data / "evals" / "normalized" / f"{name}.jsonl.gz").readlines()[:250]
+        lines = gzip.decompress((shared_data / "evals" / "normalized" / f"{name}.jsonl.gz").read_bytes()).split(b"\n")[:250]
         texts += [json.loads(line)["text"] for line in lines]
     index = make_index(tmp_path, {"some": texts})
     naive = Naive({number: text for number, text in enumerate(texts) if not index.is_too_short(number)}, n=8)
