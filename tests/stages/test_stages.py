@@ -15,6 +15,7 @@ EXAMPLES = {
     "fasttext": {"model": "m.bin", "label": "__label__hq", "into": "s"},
     "repeated_ngrams": {"tokenizer": "t.json", "into": "s"},
     "word_concentration": {"top": 1, "into": "s"},
+    "ngram_overlap": {"index": "evals.index", "into": "s"},
     "length": {"unit": "words", "into": "s"},
     "field": {"field": "metadata.stars", "into": "s"},
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
