@@ -210,6 +210,32 @@ def _best_paragraph(
     return best, best_number, best_start, best_end
 
 
+@uncounted
+def _name_best(
+    count: int,
+    length: int,
+    stride: int,
+    instance_length: np.ndarray,
+    instance_grams: np.ndarray,
+    counters: tuple[np.ndarray, np.ndarray, np.ndarray],
+    shares: np.ndarray,
+    evidence: np.ndarray,
+) -> None:
+    """The largest DOCUMENT and INSTANCE shares of a document of `count` words, and whose; its counters go back to zero."""
+    positions, distinct, touched = counters
+    for at in range(len(touched)):
+        instance = np.int64(touched[at])
+        own = np.int64(instance_length[instance])
+        total = (count - own) // (stride if own == length else 1) + 1
+        of_document = positions[instance] / total
+        of_instance = distinct[instance] / instance_grams[instance]
+        positions[instance], distinct[instance] = 0, 0
+        for column, share in ((DOCUMENT, of_document), (INSTANCE, of_instance)):
+            held, other = shares[column], evidence[column, 0]
+            if share > held or (share == held and share > 0 and instance < other):
+                shares[column], evidence[column, 0] = share, instance
+
+
 @numba.njit(
     f"void({_U1}, {_I8}, {_U1}, {_U4}, {_INDEX}, i8, i8, u4[::1], u4[::1], u4[::1], f8[:, ::1], i8[:, :, ::1])",
     cache=True,
@@ -266,17 +292,8 @@ def measure_overlap(
         many = _count_by_instance(
             hits, np.argsort(hits[:found, 1]), length, stride, grams[3], holders, positions, distinct, touched
         )
-        for at in range(many):
-            instance = np.int64(touched[at])
-            own = np.int64(instance_length[instance])
-            total = (count - own) // (stride if own == length else 1) + 1
-            of_document = positions[instance] / total
-            of_instance = distinct[instance] / instance_grams[instance]
-            positions[instance], distinct[instance] = 0, 0
-            for column, share in ((DOCUMENT, of_document), (INSTANCE, of_instance)):
-                held, other = shares[document, column], evidence[document, column, 0]
-                if share > held or (share == held and share > 0 and instance < other):
-                    shares[document, column], evidence[document, column, 0] = share, instance
+        counters = positions, distinct, touched[:many]
+        _name_best(count, length, stride, instance_length, instance_grams, counters, shares[document], evidence[document])
         for column in (DOCUMENT, INSTANCE):
             instance = evidence[document, column, 0]
             if instance >= 0:
