@@ -19,7 +19,18 @@ from inputs import DISTINCT_SHARDS, Inputs, prepare
 from measure import BenchmarkError
 from tables import Section
 
-CASES = ("startup", "retokenize", "fasttext", "score", "repetitions", "classifier", "filtering", "sampling", "stackexchange")
+CASES = (
+    "startup",
+    "retokenize",
+    "fasttext",
+    "score",
+    "repetitions",
+    "classifier",
+    "filtering",
+    "sampling",
+    "stackexchange",
+    "decontamination",
+)
 MOST_SHARDS = 6 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir  # type: ignore[import-untyped]
+import llvmlite.ir
 import numpy as np
 from numba import types
 from numba.core import cgutils

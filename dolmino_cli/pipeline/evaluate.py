@@ -16,14 +16,15 @@ from dolmino_cli.pipeline.agreement import compare
 from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Measure
+from dolmino_cli.stages.stage import Measure, evidence_name, explains
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
     """The outcome for one batch; all columns have one row per document of it, in order.
 
-    `reason` is null where the document is kept. A score is null where it was not measured.
+    `reason` is null where the document is kept. A score is null where it was not measured. Evidence columns of measures that
+    explain stand among the scores.
     """
 
     scores: dict[str, pa.Array]
@@ -64,11 +65,11 @@ def evaluate(
         started = time.perf_counter()
         if not isinstance(stage, Keep):
             if existing is not None and stage.into in existing:
-                scores[stage.into] = existing[stage.into]
+                scores |= {name: existing[name] for name in columns(stage)}
             elif measure_dropped or len(remaining) == total:
-                scores[stage.into] = _measure(stage, batch, tally)
+                scores |= _measure(stage, batch, tally)
             else:
-                scores[stage.into] = _spread(_measure(stage, remaining, tally), alive)
+                scores |= {name: _spread(column, alive) for name, column in _measure(stage, remaining, tally).items()}
             seconds[stage.into] += time.perf_counter() - started
         elif decide:
             number = decisions.index(stage)
@@ -92,11 +93,17 @@ def evaluate(
     return Evaluated(scores=scores, kept=alive, reason=reason)
 
 
-def _measure(stage: Measure, batch: Batch, tally: StageTally) -> pa.Array:
-    score = stage(batch)
-    assert len(score) == len(batch), f"{stage!r} gave {len(score)} scores for {len(batch)} documents"
-    compare(stage, batch, score, tally.agreements)
-    return score
+def columns(measure: Measure) -> dict[str, pa.DataType | None]:
+    """The columns that a measure writes; the type of a score (float64 or int64) is known when it is there."""
+    return {measure.into: None} | ({evidence_name(measure): measure.evidence} if explains(measure) else {})
+
+
+def _measure(stage: Measure, batch: Batch, tally: StageTally) -> dict[str, pa.Array]:
+    found = stage.explain(batch) if explains(stage) else (stage(batch),)
+    for column in found:
+        assert len(column) == len(batch), f"{stage!r} gave {len(column)} scores for {len(batch)} documents"
+    compare(stage, batch, found[0], tally.agreements)
+    return dict(zip(columns(stage), found, strict=True))
 
 
 def _spread(scores: pa.Array, alive: np.ndarray) -> pa.Array:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import counters
-from dolmino_cli.pipeline.evaluate import Evaluated, evaluate
+from dolmino_cli.pipeline.evaluate import Evaluated, columns, evaluate
 from dolmino_cli.pipeline.existing_scores import ExistingScores
 from dolmino_cli.pipeline.names import Format, attributes_name, documents_name, quarantine_name
 from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows
@@ -68,7 +68,9 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
-            existing = ExistingScores(task.options.scores, task.shard.name, tuple(m.into for m in task.recipe.measures))
+            existing = ExistingScores(
+                task.options.scores, task.shard.name, tuple(name for m in task.recipe.measures for name in columns(m))
+            )
         batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=batch_bytes(task.recipe, task.options))
         while True:
             started = time.perf_counter()
@@ -189,11 +191,12 @@ class _Sinks:
                 self._finish()
 
     def _empty_attributes(self) -> Sidecar:
-        columns = [("id", pa.large_string()), ("line", pa.int64())]
-        columns += [(measure.into, pa.float64()) for measure in self._task.recipe.measures]
+        fields = [("id", pa.large_string()), ("line", pa.int64())]
+        for measure in self._task.recipe.measures:
+            fields += [(name, kind or pa.float64()) for name, kind in columns(measure).items()]
         if self._task.options.decide:
-            columns += [("kept", pa.bool_()), ("reason", pa.string())]
-        return Sidecar(self._create(f"attributes/{attributes_name(self._task.shard.name)}"), pa.schema(columns))
+            fields += [("kept", pa.bool_()), ("reason", pa.string())]
+        return Sidecar(self._create(f"attributes/{attributes_name(self._task.shard.name)}"), pa.schema(fields))
 
     def _create(self, name: str) -> Pending:
         pending = self._unfinished.enter_context(self._output.create(name))

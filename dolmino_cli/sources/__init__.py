@@ -1,1 +1,1 @@
-"""Verbs that see more than one document, or make documents: the Stack Exchange join."""
+"""Verbs that see more than one document at a time, or make documents."""

@@ -8,6 +8,7 @@ from dolmino_cli.stages.field import Field
 from dolmino_cli.stages.field_is import FieldIs
 from dolmino_cli.stages.keep import Keep
 from dolmino_cli.stages.length import Length
+from dolmino_cli.stages.ngram_overlap import NgramOverlap
 from dolmino_cli.stages.repeated_ngrams import RepeatedNgrams
 from dolmino_cli.stages.reuse import Reuse
 from dolmino_cli.stages.word_concentration import WordConcentration
@@ -18,6 +19,7 @@ STAGES: dict[str, type] = {
     "classifier": Classifier,  # score of a Transformer classifier, such as FineWeb-Edu's
     "repeated_ngrams": RepeatedNgrams,  # longest contiguous repetition of a 1- to 13-token n-gram
     "word_concentration": WordConcentration,  # share of the most frequent words
+    "ngram_overlap": NgramOverlap,  # share of n-grams in common with evaluation sets
     "length": Length,  # characters, words, bytes or tokens
     "field": Field,  # a number in the document's metadata
     "field_is": FieldIs,  # whether a text in the document's metadata is one of those wanted

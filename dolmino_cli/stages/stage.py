@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import pyarrow as pa
 
@@ -55,3 +55,24 @@ class Approximate(Protocol):
 
         A run asks for a sample of every shard and reports how far the scores lie from it.
         """
+
+
+class Explaining(Measure, Protocol):
+    """A measure that also says why: a second column, NAME_evidence, beside its score NAME."""
+
+    @property
+    def evidence(self) -> pa.DataType:
+        """Type of the evidence column."""
+
+    def explain(self, batch: Batch) -> tuple[pa.Array, pa.Array]:
+        """The scores of `__call__`, and one evidence entry per document, null where there is nothing to say."""
+
+
+def explains(measure: Measure) -> TypeGuard[Explaining]:
+    """Whether `measure` writes an evidence column."""
+    return hasattr(measure, "explain")
+
+
+def evidence_name(measure: Measure) -> str:
+    """Name of the evidence column of a measure that explains."""
+    return f"{measure.into}_evidence"

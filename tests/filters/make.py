@@ -17,6 +17,7 @@ from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe, load_recipe, stage_name
 from dolmino_cli.shards.listing import list_shards
 from tests.pipeline.make import read_json
+from tests.sources.make import make_index
 from tests.stages.classifier_model import train
 from tests.stages.fasttext_files import write_model
 from tests.tokenizer.make import byte_level
@@ -55,11 +56,16 @@ def education_model(folder: Path) -> str:
     return str(train(folder / "edu", steps=0, positions=512))
 
 
+def evaluation_index(folder: Path) -> str:
+    return str(make_index(folder, {"made": ["Which of these is no question at all?"]}).path)
+
+
 # What stands in for what a measure loads: stage -> (parameter, how to make it in a folder).
 STAND_INS = {
     "repeated_ngrams": ("tokenizer", byte_tokenizer),
     "fasttext": ("model", quality_model),
     "classifier": ("model", education_model),
+    "ngram_overlap": ("index", evaluation_index),
 }
 
 

@@ -16,6 +16,7 @@ EXAMPLES = {
     "classifier": {"model": "lab/edu", "into": "s"},
     "repeated_ngrams": {"tokenizer": "t.json", "into": "s"},
     "word_concentration": {"top": 1, "into": "s"},
+    "ngram_overlap": {"index": "evals.index", "into": "s"},
     "length": {"unit": "words", "into": "s"},
     "field": {"field": "metadata.stars", "into": "s"},
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
