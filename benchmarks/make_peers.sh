@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make the environments of the peers under bench-output/peers, each with pinned versions. Needs .venv (make test).
-# uv installs them, because pip's resolver does not finish on dolma.
+# spacy is what datatrove's decontamination cuts words with. uv installs them, because pip's resolver does not finish on dolma.
 set -eu
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
@@ -20,7 +20,7 @@ make_peer() {
 
 # Without smart_open[zst], dolma 1.2.1 reads nothing from .zst and still exits 0.
 make_peer dolma dolma==1.2.1 'smart-open[zst]==9.0.2' zstandard==0.25.0
-make_peer datatrove 'datatrove[io,processing]==0.10.1' tokenizers==0.23.3 zstandard==0.25.0 orjson==3.13.0
+make_peer datatrove 'datatrove[io,processing]==0.10.1' tokenizers==0.23.3 zstandard==0.25.0 orjson==3.13.0 spacy==3.8.18
 make_peer gigatoken gigatoken==0.10.0 orjson==3.13.0 zstandard==0.25.0 numpy==2.4.6
 # Only one function of OLMo-core is run, and it needs numpy: no torch.
 make_peer olmo-core numpy==2.4.6
