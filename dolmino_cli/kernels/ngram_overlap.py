@@ -10,7 +10,17 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dolmino_cli.kernels.ngram_table import find_gram, find_word, gram_hash, leading_factor, may_hold, rolled
+from dolmino_cli.kernels.ngram_table import (
+    UNSETTLED,
+    find_gram,
+    find_keyed_word,
+    find_short_words,
+    gram_hash,
+    leading_factor,
+    may_hold,
+    rolled,
+    word_key,
+)
 from dolmino_cli.kernels.word_breaks import fold_word, next_word, uncounted
 
 DOCUMENT, PARAGRAPH, INSTANCE = 0, 1, 2  # columns of the results
@@ -30,28 +40,54 @@ def _number_words(
     folded: np.ndarray,
     vocabulary: tuple[np.ndarray, np.ndarray, np.ndarray],
     scratch: np.ndarray,
+    keys: np.ndarray,
     ids: np.ndarray,
     places: np.ndarray,
 ) -> int:
-    """Per word its number (-1: no instance has it) in `ids`, and start, end (bytes of the text) and line in `places`."""
+    """Per word its number (-1: no instance has it) in `ids`, and start, end (bytes of the text) and line in `places`.
+
+    All words are cut before the first is looked up: the lookups then wait for memory together and not one after another.
+    """
+    first = at
+    count: int = _cut_words(data, at, end, classes, folded, scratch, keys, places)
     slots, offsets, held = vocabulary
+    unsettled = find_short_words(keys[:count], slots, ids)
+    for word in range(count) if unsettled else range(0):
+        if ids[word] == UNSETTLED:
+            start, stop = first + places[word, 0], first + places[word, 1]
+            source = data
+            if len(folded):
+                start, stop, source = 0, fold_word(data, start, stop, folded, scratch), scratch
+            ids[word], _ = find_keyed_word(keys[word], source, start, stop, slots, offsets, held)
+    return count
+
+
+@uncounted
+def _cut_words(
+    data: np.ndarray,
+    at: int,
+    end: int,
+    classes: np.ndarray,
+    folded: np.ndarray,
+    scratch: np.ndarray,
+    keys: np.ndarray,
+    places: np.ndarray,
+) -> int:
+    """Per word its key, and start, end and line in `places`; how many words."""
     first, before, line, count = at, at, 0, 0
     start, at = next_word(data, at, end, classes)
     while start < at:
-        for place in range(before, start):
+        # Mostly one space or nothing stands between two words, and which is a toss-up: the first byte is counted unbranched.
+        line += int(start > before) & int(data[before] == 0x0A)
+        for place in range(before + 1, start):
             line += data[place] == 0x0A
         before = at
-        size = 0
+        source, left, right = data, start, at
         if len(folded):
-            size = fold_word(data, start, at, folded, scratch)
-            if size:
-                ids[count], _, _ = find_word(scratch, 0, size, slots, offsets, held)
-        else:
-            size = at - start
-            ids[count], _, _ = find_word(data, start, at, slots, offsets, held)
-        if size:
-            places[count, 0], places[count, 1], places[count, 2] = start - first, at - first, line
-            count += 1
+            source, left, right = scratch, 0, fold_word(data, start, at, folded, scratch)
+        keys[count] = word_key(source, left, right)
+        places[count, 0], places[count, 1], places[count, 2] = start - first, at - first, line
+        count += int(left < right)
         start, at = next_word(data, at, end, classes)
     return count
 
@@ -71,34 +107,33 @@ def _find_hits(
     found, known, rolling, leading = 0, 0, np.uint64(0), leading_factor(length)
     for at in range(count):
         word = np.int64(ids[at])
-        if word < 0:
-            known, rolling = 0, np.uint64(0)
-            continue
-        if known >= length:
-            rolling -= (np.uint64(ids[at - length]) + np.uint64(1)) * leading
+        # An unknown word is rolled over as 0 is; `known` keeps the n-grams that hold one from being looked up.
+        if at >= length:
+            rolling -= np.uint64(ids[at - length] + 1) * leading
         rolling = rolled(rolling, word)
-        known += 1
-        if known >= length:
-            hashed, number = gram_hash(rolling, length), -1
-            if may_hold(bits, hashed):
-                number, _ = find_gram(hashed, ids, at - length + 1, length, slots, gram_at, gram_length, words)
+        known = known + 1 if word >= 0 else 0
+        hashed = gram_hash(rolling, length)
+        if may_hold(bits, hashed) and known >= length:
+            number, _ = find_gram(hashed, ids, at - length + 1, length, slots, gram_at, gram_length, words)
             if number >= 0:
                 if found == len(hits):
                     return -1
                 hits[found, 0], hits[found, 1] = at - length + 1, number
                 found += 1
-        lengths = openings[word]
+        lengths = openings[word] if word >= 0 else np.uint64(0)
         short, begun = 0, np.uint64(0)
         while lengths >> np.uint64(short + 1) and at + short < count and ids[at + short] >= 0:
             begun = rolled(begun, np.int64(ids[at + short]))
             short += 1
             if lengths >> np.uint64(short) & np.uint64(1):
-                number, _ = find_gram(gram_hash(begun, short), ids, at, short, slots, gram_at, gram_length, words)
-                if number >= 0:
-                    if found == len(hits):
-                        return -1
-                    hits[found, 0], hits[found, 1] = at, number
-                    found += 1
+                hashed = gram_hash(begun, short)
+                if may_hold(bits, hashed):
+                    number, _ = find_gram(hashed, ids, at, short, slots, gram_at, gram_length, words)
+                    if number >= 0:
+                        if found == len(hits):
+                            return -1
+                        hits[found, 0], hits[found, 1] = at, number
+                        found += 1
     return found
 
 
@@ -271,13 +306,13 @@ def measure_overlap(
     longest = 0
     for document in range(len(shares)):
         longest = max(longest, offsets[document + 1] - offsets[document])
-    ids, places = np.empty(longest, np.int32), np.empty((longest, 3), np.int64)
+    keys, ids, places = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int32), np.empty((longest + 1, 3), np.int64)
     scratch = np.empty(2 * longest if len(folded) else 0, np.uint8)
     hits = np.empty((1 << 10, 2), np.int64)
     for document in range(len(shares)):
         shares[document], evidence[document] = 0.0, -1
         start, end = offsets[document], offsets[document + 1]
-        count = _number_words(data, start, end, classes, folded, vocabulary, scratch, ids, places)
+        count = _number_words(data, start, end, classes, folded, vocabulary, scratch, keys, ids, places)
         found = _find_hits(ids, count, length, grams, words, openings, hits)
         while found < 0:
             hits = np.empty((2 * len(hits), 2), np.int64)

@@ -14,6 +14,7 @@ import numpy as np
 from dolmino_cli.kernels.loads import load_u64
 from dolmino_cli.kernels.word_breaks import fold_word, has_letter_or_number, next_word, uncounted
 
+UNSETTLED = -2  # of `find_short_words`
 LONGEST_NGRAM = 32  # words; the lengths of shorter instances are bits of a number
 
 _BASE, _MIX = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
@@ -43,7 +44,7 @@ def _piece(data: np.ndarray, at: int, size: int) -> Any:
 
 
 @uncounted
-def _word_key(data: np.ndarray, at: int, end: int) -> Any:
+def word_key(data: np.ndarray, at: int, end: int) -> Any:
     """What a slot holds of a word: up to 7 bytes themselves with their number above, of longer words a hash under 0xFF."""
     size = end - at
     if size < 8:
@@ -57,27 +58,54 @@ def _word_key(data: np.ndarray, at: int, end: int) -> Any:
 
 
 @uncounted
-def find_word(
-    data: np.ndarray, at: int, end: int, slots: np.ndarray, offsets: np.ndarray, held: np.ndarray
-) -> tuple[np.int64, np.uint64, np.uint64]:
-    """(number of the word, its slot, its key); (-1, the free slot for it, its key) for a word that is not there."""
-    key = _word_key(data, at, end)
+def find_keyed_word(
+    key: np.uint64, data: np.ndarray, at: int, end: int, slots: np.ndarray, offsets: np.ndarray, held: np.ndarray
+) -> tuple[np.int64, np.uint64]:
+    """(number of the word with this key, its slot); (-1, the free slot for it) for a word that is not there."""
     mask = np.uint64(len(slots) - 1)
     slot = mixed(key) & mask
     while slots[slot, 0] != 0:
         if slots[slot, 0] == key:
             number = np.int64(slots[slot, 1])
             if key < np.uint64(_LONG):
-                return number, slot, key
+                return number, slot
             start = offsets[number]
             if offsets[number + 1] - start == end - at:
                 left = at
                 while left < end and _piece(data, left, end - left) == _piece(held, start + left - at, end - left):
                     left += 8
                 if left >= end:
-                    return number, slot, key
+                    return number, slot
         slot = (slot + np.uint64(1)) & mask
-    return np.int64(-1), slot, key
+    return np.int64(-1), slot
+
+
+@uncounted
+def find_word(
+    data: np.ndarray, at: int, end: int, slots: np.ndarray, offsets: np.ndarray, held: np.ndarray
+) -> tuple[np.int64, np.uint64, np.uint64]:
+    """(number of the word, its slot, its key); (-1, the free slot for it, its key) for a word that is not there."""
+    key = word_key(data, at, end)
+    number, slot = find_keyed_word(key, data, at, end, slots, offsets, held)
+    return number, slot, key
+
+
+@uncounted
+def find_short_words(keys: np.ndarray, slots: np.ndarray, ids: np.ndarray) -> bool:
+    """Numbers of the words with these keys that their first slot settles: words of up to 7 bytes, and what is not there at all.
+
+    The others' are UNSETTLED; whether there are any.
+    """
+    mask = np.uint64(len(slots) - 1)
+    left = 0
+    for word in range(len(keys)):
+        slot = mixed(keys[word]) & mask
+        held, number = slots[slot, 0], np.int32(slots[slot, 1])
+        found = (held == keys[word]) & (keys[word] < np.uint64(_LONG))
+        free = held == np.uint64(0)
+        ids[word] = number if found else np.int32(-1 if free else UNSETTLED)
+        left += not (found | free)
+    return left > 0
 
 
 @numba.njit(inline="always")
@@ -202,7 +230,7 @@ def fill_word_slots(slots: np.ndarray, offsets: np.ndarray, held: np.ndarray, kn
     """Put the first `known` words of a vocabulary into empty `slots`."""
     mask = np.uint64(len(slots) - 1)
     for number in range(known):
-        key = _word_key(held, offsets[number], offsets[number + 1])
+        key = word_key(held, offsets[number], offsets[number + 1])
         slot = mixed(key) & mask
         while slots[slot, 0] != 0:
             slot = (slot + np.uint64(1)) & mask
