@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-BATCH_BYTES = 1 << 19  # of a batch, about, decompressed; a stage may ask for more
+BATCH_BYTES = 1 << 20  # of a batch, about, decompressed; a stage may ask for more
 
 
 @dataclass(frozen=True, kw_only=True)

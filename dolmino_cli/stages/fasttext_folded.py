@@ -27,8 +27,9 @@ from dolmino_cli.stages.fasttext_model import FasttextModel
 
 FORMAT = 1  # of the cache folder; raise it when what lies there changes
 # Drift of fastText's probability p, measured on 81,528 documents with four models: at most 1.5e-6 up to 8,192 rows (words
-# and n-grams; about 27 KB of English with bigrams), at most 2.4e-7 x sqrt(rows) x |logit| x p(1-p) beyond. A text that is the
-# same few words again and again repeats the same rounding error: up to 1e-7 x rows x p(1-p), at any length.
+# and n-grams; about 27 KB of English with bigrams), at most 2.4e-7 x sqrt(rows) x |logit| x p(1-p) beyond and, with two of the
+# models, below 7e-10 x rows x |logit| x p(1-p). A text that is the same few words again and again repeats the same rounding
+# error: up to 1e-7 x rows x p(1-p), at any length.
 _DRIFTING_ROWS = 8192
 _REPETITIVE = 0.6  # of the rows stood among the last 512 already; prose has 0.1 to 0.5
 _READ_BYTES = 4 << 20
@@ -127,7 +128,8 @@ def _drifting(logits: np.ndarray, rows: _Rows) -> np.ndarray:
         likely = powers / powers.sum(axis=1, keepdims=True)
     slope = (likely * (1 - likely)).max(axis=1)
     spread = np.maximum(np.ptp(logits, axis=1), 1.0)
-    chosen = (number > _DRIFTING_ROWS) & (2.4e-7 * np.sqrt(number) * spread * slope > 1.5e-6)
+    drift = np.minimum(2.4e-7 * np.sqrt(number), 1e-9 * number) * spread * slope
+    chosen = (number > _DRIFTING_ROWS) & (drift > 1.5e-6)
     maybe = np.flatnonzero(~chosen & (1e-7 * number * slope > 1e-6))
     chosen[maybe] = rows.again(maybe) > _REPETITIVE * number[maybe]
     return np.flatnonzero(chosen)
