@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Section:
         ),
         Bar(
             what=f"{OURS}, peak RSS, {huge_size} MB / {few} MB",
-            value=huge.peak_rss_mb / find(timings, OURS, 1, few).peak_rss_mb,
+            value=huge.peak_mb / find(timings, OURS, 1, few).peak_mb,
             unit="x",
             at_most=1.5,
         ),
@@ -56,7 +56,7 @@ def measure(bench: Bench) -> Section:
         bars.append(
             Bar(what=f"{OURS} / {SCRIPT}, 1 core, steady state", value=ours.mb_per_second / script.mb_per_second, unit="x")
         )
-    memory = find(timings, SCRIPT, 1, many).peak_rss_mb / find(timings, OURS, 1, many).peak_rss_mb
+    memory = find(timings, SCRIPT, 1, many).peak_mb / find(timings, OURS, 1, many).peak_mb
     bars.append(Bar(what=f"{SCRIPT} / {OURS}, peak RSS, {many} MB", value=memory, unit="x"))
     documents, _ = by_tool[OURS]
     note = f"MB of Posts.xml. {documents:,} documents of the {many} MB, the same from both, by sha256 of ids and texts."
@@ -111,7 +111,7 @@ def _huge(bench: Bench, contender: Contender, size: int) -> Timing:
         cores=1,
         seconds=(seconds,),
         warm_up_seconds=0.0,
-        peak_rss_mb=peak,
+        peak_mb=peak,
         answer=_answer(job),
     )
 
