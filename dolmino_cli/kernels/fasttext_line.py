@@ -14,7 +14,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dolmino_cli.kernels.loads import load_u64, load_u64_swapped
+from dolmino_cli.kernels.loads import load_head, load_u64, load_u64_swapped
 
 CHUNK_BYTES = 4096
 MOST_TOKENS = CHUNK_BYTES // 2 + 3  # of a chunk: every second byte separates, and two more at the line end
@@ -79,7 +79,7 @@ def split_chunk(
     long = 0
     for token in range(count):
         start, stop = bounds[2 * token], bounds[2 * token + 1]
-        head = _head(data, start)
+        head = load_head(data, start)
         heads[0, token], heads[1, token] = np.uint32(head), np.uint32(head >> np.uint64(32))
         heads[2, token] = np.uint32(stop - start)
         tokens[token, 1] = _tail(data, start, stop)
@@ -166,18 +166,6 @@ def _separates(data: np.ndarray, at: int, end: int, split_lines: bool) -> bool:
     if byte == 0x20 or 0x09 <= byte <= 0x0D or byte == 0:
         return True
     return split_lines and (0x1C <= byte <= 0x1E or _long_separator(data, at, end) > 0)
-
-
-@numba.njit(inline="always")
-def _head(data: np.ndarray, start: int) -> np.uint64:
-    """The 8 bytes from `start` on as a little-endian number, 0 for those beyond the buffer."""
-    head = np.uint64(0)
-    if start + 8 <= len(data):
-        head = load_u64(data, start)
-    else:
-        for i in range(len(data) - start):
-            head |= np.uint64(data[start + i]) << np.uint64(8 * i)
-    return head
 
 
 @numba.njit(inline="always")

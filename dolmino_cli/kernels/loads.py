@@ -1,6 +1,6 @@
 """Numbers of several bytes from any place of a buffer of bytes: what NumPy indexing in a kernel cannot say.
 
-They must lie within the buffer: no bound is checked.
+They must lie within the buffer: no bound is checked, save by `load_head`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir
+import numba
 import numpy as np
 from numba import types
 from numba.core import cgutils
@@ -66,3 +67,15 @@ def prefetch(typing_context: Any, data: np.ndarray, at: int) -> Any:
         return context.get_dummy_value()
 
     return types.void(data, at), generate
+
+
+@numba.njit(inline="always")
+def load_head(data: np.ndarray, start: int) -> np.uint64:
+    """The 8 bytes from `start` on as a little-endian number, 0 for those beyond the buffer."""
+    head = np.uint64(0)
+    if start + 8 <= len(data):
+        head = load_u64(data, np.int64(start))
+    else:
+        for i in range(len(data) - start):
+            head |= np.uint64(data[start + i]) << np.uint64(8 * i)
+    return head

@@ -64,6 +64,28 @@ def is_python_space(code: np.int64) -> bool:
 
 
 @numba.njit(inline="always")
+def encode(code: int, out: np.ndarray, at: int) -> int:
+    """Write a code point as UTF-8; returns where it ends."""
+    if code < 0x80:
+        out[at] = code
+        return at + 1
+    if code < 0x800:
+        out[at] = 0xC0 | code >> 6
+        out[at + 1] = 0x80 | code & 0x3F
+        return at + 2
+    if code < 0x10000:
+        out[at] = 0xE0 | code >> 12
+        out[at + 1] = 0x80 | code >> 6 & 0x3F
+        out[at + 2] = 0x80 | code & 0x3F
+        return at + 3
+    out[at] = 0xF0 | code >> 18
+    out[at + 1] = 0x80 | code >> 12 & 0x3F
+    out[at + 2] = 0x80 | code >> 6 & 0x3F
+    out[at + 3] = 0x80 | code & 0x3F
+    return at + 4
+
+
+@numba.njit(inline="always")
 def trim(data: np.ndarray, start: int, end: int, separators_too: bool) -> tuple[int, int]:
     """Start and end without white space at both ends; with `separators_too` as Python's `strip`, without as Rust's `trim`."""
     while start < end:

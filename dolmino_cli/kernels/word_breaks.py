@@ -18,7 +18,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from dolmino_cli.kernels.unicode import decode, is_white_space, word_characters
+from dolmino_cli.kernels.unicode import decode, encode, is_white_space, word_characters
 
 UNICODE_VERSION = "16.0"  # of word_break.txt
 
@@ -212,20 +212,7 @@ def fold_word(data: np.ndarray, at: int, end: int, folded: np.ndarray, out: np.n
         code = folded[code]
         if code == 0:
             continue
-        if code < 0x80:
-            out[size_out] = code
-            size_out += 1
-        elif code < 0x800:
-            out[size_out], out[size_out + 1] = 0xC0 | code >> 6, 0x80 | code & 0x3F
-            size_out += 2
-        elif code < 0x10000:
-            out[size_out], out[size_out + 1] = 0xE0 | code >> 12, 0x80 | code >> 6 & 0x3F
-            out[size_out + 2] = 0x80 | code & 0x3F
-            size_out += 3
-        else:
-            out[size_out], out[size_out + 1] = 0xF0 | code >> 18, 0x80 | code >> 12 & 0x3F
-            out[size_out + 2], out[size_out + 3] = 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F
-            size_out += 4
+        size_out = encode(code, out, size_out)
     return size_out
 
 

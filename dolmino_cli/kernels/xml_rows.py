@@ -10,6 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from dolmino_cli.kernels.unicode import encode
+
 MISSING = np.iinfo(np.int64).min
 """The integer of an attribute that a row does not have."""
 
@@ -243,28 +245,6 @@ def scan_rows(
             kinds[line] = OTHER
 
 
-@numba.njit(inline="always")
-def _put(code: int, out: np.ndarray, at: int) -> int:
-    """Write a code point as UTF-8; returns where it ends."""
-    if code < 0x80:
-        out[at] = code
-        return at + 1
-    if code < 0x800:
-        out[at] = 0xC0 | code >> 6
-        out[at + 1] = 0x80 | code & 0x3F
-        return at + 2
-    if code < 0x10000:
-        out[at] = 0xE0 | code >> 12
-        out[at + 1] = 0x80 | code >> 6 & 0x3F
-        out[at + 2] = 0x80 | code & 0x3F
-        return at + 3
-    out[at] = 0xF0 | code >> 18
-    out[at + 1] = 0x80 | code >> 12 & 0x3F
-    out[at + 2] = 0x80 | code >> 6 & 0x3F
-    out[at + 3] = 0x80 | code & 0x3F
-    return at + 4
-
-
 @numba.njit("void(u1[::1], i8[:, ::1], u1[::1], i8[::1])", cache=True, nogil=True)
 def decode_values(data: np.ndarray, spans: np.ndarray, out: np.ndarray, offsets: np.ndarray) -> None:
     """The values at `spans` (int64[values, 2], as `scan_rows` found them) with their references replaced, as UTF-8.
@@ -280,7 +260,7 @@ def decode_values(data: np.ndarray, spans: np.ndarray, out: np.ndarray, offsets:
             byte = data[i]
             if byte == _AND:
                 code, i = _reference(data, i, end)
-                position = _put(code, out, position)
+                position = encode(code, out, position)
             else:
                 out[position] = byte
                 position += 1
