@@ -62,3 +62,8 @@ def _missing_extra(library: str, extra: str, needed_for: str) -> MissingExtra:
 
 class RunFailed(DolminoError):
     """Some tasks of a run did not finish; those that did are kept and skipped on a rerun."""
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says, in the one line that ours have room for; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

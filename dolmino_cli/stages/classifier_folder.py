@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.errors import ConfigError, StorageError, first_line
 from dolmino_cli.stages import model_cache
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
@@ -50,7 +50,7 @@ def _download(model: str, revision: str | None) -> Path:
         # Only the top of the repository: subfolders hold other formats of the same weights.
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
     except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        cause = first_line(error)
         raise StorageError(
             f"classifier {model!r} is no local folder and could not be had from the hub ({cause}); "
             "give the path of a folder that holds it"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.errors import ConfigError, MissingExtra
+from dolmino_cli.errors import ConfigError, MissingExtra, first_line
 from dolmino_cli.executors import local
 from dolmino_cli.kernels.length_batches import length_batches, pad_rows
 from dolmino_cli.stages.classifier_folder import ModelFolder, find_model
@@ -155,7 +155,7 @@ def _read_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
             output_loading_info=True,
         )
     except Exception as error:  # noqa: BLE001 — transformers and safetensors raise many kinds for what they cannot read.
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        cause = first_line(error)
         raise ConfigError(f"classifier: {folder.path} cannot be loaded ({cause})") from None
     # transformers would go on with random values for these.
     lacking = sorted([*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])])
@@ -177,7 +177,7 @@ def _compiled(model: Any, *, must: bool) -> Any:
             compiled(input_ids=torch.zeros((2, 8), dtype=torch.int64, device=model.device), attention_mask=None)
     except Exception as error:  # noqa: BLE001 — a compiler fails in many ways.
         if must:
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            cause = first_line(error)
             raise ConfigError(f"classifier: the model cannot be compiled here ({cause}); write compile: auto or no") from None
         return model
     return compiled

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, first_line
 
 _CHUNK_DOCUMENTS = 128  # one call of the tokenizer, in one thread
 _WINDOW_CHUNKS = 16
@@ -47,7 +47,7 @@ class ClassifierTokenizer:
         try:
             loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         except Exception as error:  # noqa: BLE001 — transformers raises many kinds for files that are missing or damaged.
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            cause = first_line(error)
             raise ConfigError(f"classifier: {folder} has no tokenizer that can be loaded ({cause})") from None
         if not loaded.is_fast or loaded.pad_token_id is None:
             lacks = "a pad token" if loaded.is_fast else "a fast tokenizer (tokenizer.json)"

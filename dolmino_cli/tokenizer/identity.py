@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.errors import ConfigError, StorageError, first_line
 
 WELL_KNOWN_EOS = ("<|endoftext|>", "</s>", "<eos>")
 CONFIG_FILES = ("tokenizer_config.json", "special_tokens_map.json", "config.json")
@@ -135,7 +135,7 @@ def _download(hub_id: str) -> Path:
             except EntryNotFoundError:
                 continue
     except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository: all mean the same here.
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        cause = first_line(error)
         raise StorageError(
             f"tokenizer {hub_id!r} is no local path and could not be had from the hub ({cause}); "
             "give the path of a tokenizer.json or of a folder holding one"
