@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import zstandard
 
 from dolmino_cli.documents import Batch
-from dolmino_cli.pipeline.evaluate import columns, evaluate
+from dolmino_cli.pipeline.evaluate import evaluate, score_columns
 from dolmino_cli.pipeline.existing_scores import ExistingScores
 from dolmino_cli.pipeline.run import prepare
 from dolmino_cli.pipeline.shard_task import Options
@@ -65,9 +65,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     for shard in chosen:
         existing = None
         if options.scores:
-            existing = ExistingScores(
-                options.scores, shard.name, tuple(name for measure in recipe.measures for name in columns(measure))
-            )
+            existing = ExistingScores(options.scores, shard.name, score_columns(recipe))
         documents, ends = 0, time.perf_counter() + SAMPLE_SECONDS_PER_SHARD
         for batch, quarantined in read_batches(shard, on_error=options.on_error, batch_bytes=_SAMPLE_BATCH_BYTES):
             if len(batch) == 0:

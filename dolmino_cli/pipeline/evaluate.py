@@ -98,6 +98,11 @@ def columns(measure: Measure) -> dict[str, pa.DataType | None]:
     return {measure.into: None} | ({evidence_name(measure): measure.evidence} if explains(measure) else {})
 
 
+def score_columns(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the columns that all measures write."""
+    return tuple(name for measure in recipe.measures for name in columns(measure))
+
+
 def _measure(stage: Measure, batch: Batch, tally: StageTally) -> dict[str, pa.Array]:
     found = stage.explain(batch) if explains(stage) else (stage(batch),)
     for column in found:

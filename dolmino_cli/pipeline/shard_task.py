@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import counters
-from dolmino_cli.pipeline.evaluate import Evaluated, columns, evaluate
+from dolmino_cli.pipeline.evaluate import Evaluated, columns, evaluate, score_columns
 from dolmino_cli.pipeline.existing_scores import ExistingScores
 from dolmino_cli.pipeline.names import Format, attributes_name, documents_name, quarantine_name
 from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows
@@ -68,9 +68,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
         tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
-            existing = ExistingScores(
-                task.options.scores, task.shard.name, tuple(name for m in task.recipe.measures for name in columns(m))
-            )
+            existing = ExistingScores(task.options.scores, task.shard.name, score_columns(task.recipe))
         batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=batch_bytes(task.recipe, task.options))
         while True:
             started = time.perf_counter()
