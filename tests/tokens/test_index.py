@@ -70,7 +70,9 @@ def test_files_come_back_as_written_with_no_time_in_them(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzip", gzip.compress(b"1,2,3\r\n"), gzip.compress(b"a,b,c,d,e\r\n"), gzip.compress(b"")[:-6]]
+    "content",
+    [b"not gzip", gzip.compress(b"1,2,3\r\n"), gzip.compress(b"a,b,c,d,e\r\n"), gzip.compress(b"")[:-6]],
+    ids=["not gzip", "three columns", "no numbers", "truncated"],  # gzip notes the time: as ids, two workers' would differ
 )
 def test_what_is_no_index_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv.gz"
