@@ -1,9 +1,12 @@
-"""What a stage is: a frozen keyword-only dataclass of its parameters, and callable."""
+"""What a stage is: a frozen keyword-only dataclass of its parameters. It measures, edits or (`keep`) decides."""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeGuard, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.documents import Batch
@@ -76,3 +79,39 @@ def explains(measure: Measure) -> TypeGuard[Explaining]:
 def evidence_name(measure: Measure) -> str:
     """Name of the evidence column of a measure that explains."""
     return f"{measure.into}_evidence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """What an edit made of a batch: one row per document of it, in order. Rows that are dropped may hold anything."""
+
+    id: pa.LargeStringArray
+    """The ids from here on; a document that says something else than the one it was made of has another id."""
+
+    text: pa.LargeStringArray
+    """The texts from here on."""
+
+    metadata: Sequence[Mapping[str, Any] | None]
+    """What the documents' `metadata` gets in addition, JSON-able; None for nothing."""
+
+    dropped: np.ndarray
+    """int32: the number of the reason in `Edit.reasons` that a document is dropped with, -1 where it stays."""
+
+
+@runtime_checkable
+class Edit(Protocol):
+    """Writes every document anew, or drops it with a reason of its own where it cannot.
+
+    The answer for a document depends on the edit's fields and the document alone, as a measure's does. Later stages see
+    the new text; attributes keep one row per document that came in, with the id it came with.
+    """
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason it may drop a document with, in the order in which they are looked for."""
+
+    def prepare(self) -> dict[str, str]:
+        """As `Measure.prepare`."""
+
+    def edit(self, batch: Batch) -> Edited:
+        """The documents of `batch`, written anew or dropped."""
