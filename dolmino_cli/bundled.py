@@ -1,4 +1,4 @@
-"""Bundled name -> file: `filters/<name>.yaml` and `mixes/<name>.yaml` ship inside the package.
+"""Bundled name -> file: `filters/<name>.yaml`, `filters/rewrites/<name>.yaml` and `mixes/<name>.yaml` ship in the package.
 
 A name with `/` or ending in .yaml/.yml/.json is that exact file; a bare name is a bundled one. Nothing is guessed from
 the working directory.
@@ -12,8 +12,8 @@ from typing import Literal
 
 from dolmino_cli.errors import ConfigError
 
-Kind = Literal["filters", "mixes"]
-_WORDS = {"filters": "recipe", "mixes": "mix"}
+Kind = Literal["filters", "filters/rewrites", "mixes"]
+_WORDS = {"filters": "recipe", "filters/rewrites": "template", "mixes": "mix"}
 
 _PACKAGE = Path(__file__).resolve().parent
 
