@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
+
+from dolmino_cli.report.amounts import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,6 +107,45 @@ def _lines(
         yield item
     with suppress(OSError):
         remark(f"{what}: {_rates(read(), time.monotonic() - started, done, shards)}")
+
+
+@contextmanager
+def counted(what: str, *, total: int, unit: str) -> Iterator[Callable[[int, str], None]]:
+    """Show how many of `total` are done, how fast and how long the rest takes; call what is yielded with (done, more to say).
+
+    What was done before the first call, by an earlier run, counts as done but not for the rate.
+    """
+    started, first, said = time.monotonic(), -1, time.monotonic()
+    line = f"{what}: nothing done"
+
+    def described(done: int, more: str) -> str:
+        nonlocal first
+        first = done if first < 0 else first
+        a_second = (done - first) / max(time.monotonic() - started, 1e-9)
+        left = f", about {duration((total - done) / a_second)} left" if a_second else ""
+        return f"{what}: {done:,}/{total:,} {unit}, {a_second:,.1f}/s{left}, {more}"
+
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        with Progress(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(line, total=max(total, 1))
+            yield lambda done, more: bar.update(task, completed=done, description=described(done, more))
+        return
+
+    def say(done: int, more: str) -> None:
+        nonlocal line, said
+        line = described(done, more)
+        if time.monotonic() - said >= PLAIN_LINE_EVERY_SECONDS:
+            said = time.monotonic()
+            remark(line)
+
+    try:
+        yield say
+    finally:
+        with suppress(OSError):
+            remark(line)
 
 
 def _rates(counts: tuple[int, int], seconds: float, done: int, shards: int) -> str:

@@ -16,6 +16,7 @@ from dolmino_cli.cli import join as join_verbs
 from dolmino_cli.cli import mix as mix_verbs
 from dolmino_cli.cli import recipe as recipe_verbs
 from dolmino_cli.cli import retokenize as retokenize_verb
+from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
 from dolmino_cli.errors import DolminoError
@@ -37,6 +38,7 @@ app.command("filter")(filter_verb.filter_shards)
 app.command("score")(score_verb.score_shards)
 app.add_typer(recipe_verbs.app, name="recipe")
 app.add_typer(decontaminate_verbs.app, name="decontaminate")
+app.command("rewrite")(rewrite_verb.rewrite)
 app.command("retokenize")(retokenize_verb.retokenize)
 app.add_typer(join_verbs.app, name="join")
 app.add_typer(mix_verbs.app, name="mix")

@@ -26,6 +26,7 @@ HEAVY = {
     "boto3",
     "smart_open",
     "huggingface_hub",
+    "httpx",
 }
 PROBE = """
 import json, sys
@@ -44,6 +45,7 @@ print(json.dumps([main(), sorted({name.split(".")[0] for name in sys.modules})])
         ["sample", "--help"],
         ["mix", "plan", "--help"],
         ["join", "stackexchange", "--help"],
+        ["rewrite", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:

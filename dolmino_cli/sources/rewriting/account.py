@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dolmino_cli.sources.rewriting.outcome import Outcome
+
 MAYBE_CHARGED = ("timeout", "connection lost", "truncated answer", "unreadable answer")
 """Causes of a retry after which a model may have worked, and the endpoint may have charged, without an answer arriving."""
 
@@ -50,6 +52,20 @@ class Account:
     def maybe_charged(self) -> int:
         """Requests that may have been charged without their answer arriving."""
         return sum(self.retries[cause] for cause in MAYBE_CHARGED)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self.retries.update(outcome.tries)
+        if outcome.kind == "gave_up":
+            return
+        if outcome.kind != "answer":
+            self.refusals += 1
+            return
+        self.answers += 1
+        self.answer_seconds += outcome.seconds
+        self.tokens_unstated += outcome.prompt_tokens is None or outcome.completion_tokens is None
+        self.prompt_tokens += outcome.prompt_tokens or 0
+        self.completion_tokens += outcome.completion_tokens or 0
 
     def merge(self, other: Account) -> None:
         """Add another shard's."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, DolminoError, RunFailed
 from dolmino_cli.shards.shard import Shard
@@ -13,7 +14,8 @@ from dolmino_cli.sources.rewriting.account import Account
 from dolmino_cli.sources.rewriting.client import Client, Tries
 from dolmino_cli.sources.rewriting.endpoint import Endpoint
 from dolmino_cli.sources.rewriting.group_commit import GroupCommit
-from dolmino_cli.sources.rewriting.journal import Journal, Outcome
+from dolmino_cli.sources.rewriting.journal import Journal
+from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Asked, Request, Wanted, read_asked
 
 GRACE_SECONDS = 30.0  # for answers that are under way when the run is stopped: they are paid for
@@ -83,11 +85,12 @@ class Asking:
             ticker = asyncio.create_task(self._tick())
             stop = asyncio.create_task(self._stopping.wait())
             everything = asyncio.gather(reader, *self._askers)
-            await asyncio.wait([everything, stop], return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {everything, stop}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set():
                 await self._wind_down(reader)
             else:
-                await everything  # a mistake of ours is raised here
+                await everything  # what is no DolminoError is raised here
             while self._finishing:
                 await asyncio.wait(self._finishing)
             await self._commit.finish()
@@ -181,10 +184,10 @@ class Asking:
             await asyncio.to_thread(self.finish, state)
             state.journal.close()
 
-    async def _guarded(self, work: object) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Await `work`; the first error that one raises ends the run."""
         try:
-            await work  # type: ignore[misc]
+            await work
         except DolminoError as error:
             self._error = self._error or error
             self._stopping.set()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dolmino_cli.errors import MissingExtra, RunFailed
 from dolmino_cli.sources.rewriting.completion import Completion, read_completion, read_refusal
 from dolmino_cli.sources.rewriting.endpoint import Endpoint
-from dolmino_cli.sources.rewriting.journal import Outcome
+from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Request
 
 if TYPE_CHECKING:
@@ -98,12 +98,8 @@ class Client:
         `slot` numbers the callers that may ask at the same time. Raises RunFailed where no request can succeed (401, 403, 404).
         """
         tries: Counter[str] = Counter()
-        known: dict[str, Any] = {
-            "number": request.number,
-            "line": request.line,
-            "copy": request.copy,
-            "request": request.digest.hex(),
-        }
+        known: dict[str, Any] = {"number": request.number, "line": request.line, "copy": request.copy}
+        known["request"] = request.digest.hex()
         failure = ""
         while tries.total() < self._endpoint.tries:
             if self._stopping.is_set():

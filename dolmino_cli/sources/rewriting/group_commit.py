@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
-from dolmino_cli.sources.rewriting.journal import Journal, Outcome
+from dolmino_cli.sources.rewriting.journal import Journal
+from dolmino_cli.sources.rewriting.outcome import Outcome
 
 
 class GroupCommit:

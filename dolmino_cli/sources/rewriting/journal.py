@@ -12,42 +12,19 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import msgspec
 
 from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.sources.rewriting.account import Account
+from dolmino_cli.sources.rewriting.outcome import ASKED_AGAIN, Outcome
 
 FORMAT_VERSION = 1
+_RUNS = "runs"
 _ABSENT = -1
 _DIGEST_BYTES = 8  # of the 32 in the line: enough to see that a request is another one
-# Unpaid and perhaps only this server's: a rerun, with a longer context say, asks these again.
-_ASKED_AGAIN = ("too_long", "bad_request", "gave_up")
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a request. `request` is the sha256 of its body; tokens and `model` are as the server states them.
-
-    `kind`: an `answer`; the endpoint's word that the prompt is `too_long`, that it is `refused` (a content filter), or that this
-    one is a `bad_request`, with its words in `why`; or `gave_up`, when no try brought an answer.
-    `tries` counts by cause those that brought nothing; `seconds` is what the last one took.
-    """
-
-    number: int
-    line: int
-    copy: int
-    request: str
-    kind: Literal["answer", "too_long", "refused", "bad_request", "gave_up"]
-    text: str = ""
-    finish: str = ""
-    model: str = ""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    seconds: float = 0.0
-    tries: dict[str, int] = msgspec.field(default_factory=dict)
-    why: str = ""
 
 
 class _Header(msgspec.Struct, kw_only=True):
@@ -67,20 +44,38 @@ def journal_path(folder: Path, shard_name: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, concurrency: int) -> Iterator[None]:
     """Keep every other run away from the journal while the context is open. Raises RunFailed when one is there already.
 
-    The lock is the system's: it ends with the process, however that ends.
+    The lock is the system's: it ends with the process, however that ends. The file keeps who began and who ended: see `killed`.
     """
     with storage_errors("write", str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("a")
+        file = (folder / _RUNS).open("a", buffering=1)
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunFailed(f"another run is writing to the journal {folder}; wait for it, or stop it first") from None
-        yield
+        file.write(f"began {concurrency}\n")
+        try:
+            yield
+        finally:
+            file.write("ended\n")
+
+
+def killed(folder: Path) -> tuple[int, int]:
+    """Runs over this journal that did not end by themselves, and how many requests they may have had under way then."""
+    path = folder / _RUNS
+    runs = requests = under_way = 0
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        word, _, number = line.partition(" ")
+        if word == "began":
+            runs, requests = runs + bool(under_way), requests + under_way
+            under_way = int(number)
+        else:
+            under_way = 0
+    return runs, requests
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -94,13 +89,38 @@ def read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     try:
         header = _HEADER.decode(line)
     except msgspec.MsgspecError as error:
-        raise DataError(
-            f"damaged journal ({error}); delete it to ask for all of its answers again", path=str(path), line=1
-        ) from None
+        problem = f"damaged journal ({error}); delete it to ask for all of its answers again"
+        raise DataError(problem, path=str(path), line=1) from None
     if header.dolmino_answers != FORMAT_VERSION:
         problem = f"journal of format {header.dolmino_answers}, this dolmino reads {FORMAT_VERSION}"
         raise DataError(f"{problem}; finish with the dolmino that began", path=str(path), line=1)
     return header.recipe, header.input
+
+
+def stored(path: Path) -> tuple[int, Account]:
+    """How many requests a rerun will not ask again, and the account of all; (0, empty) where there is no journal."""
+    account, requests = Account(), 0
+    for _, _, outcome in _whole_lines(path) if path.is_file() else ():
+        if outcome is not None:
+            account.add(outcome)
+            requests += outcome.kind not in ASKED_AGAIN
+    return requests, account
+
+
+def _whole_lines(path: Path) -> Iterator[tuple[int, bytes, Outcome | None]]:
+    """Offset, bytes and outcome (None for the header) of every line but an unfinished last one. Raises DataError."""
+    offset = 0
+    with storage_errors("read", str(path)), path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                outcome = _DECODER.decode(line) if number > 1 else None
+            except msgspec.MsgspecError as error:
+                advice = "restore the file, or cut it before this line: the answers after it are asked for again"
+                raise DataError(f"damaged journal ({error}); {advice}", path=str(path), line=number) from None
+            yield offset, line, outcome
+            offset += len(line)
 
 
 class Journal:
@@ -141,7 +161,7 @@ class Journal:
         with storage_errors("write", str(self.path)):
             self._append(b"".join(lines))
         for outcome, line in zip(outcomes, lines, strict=True):
-            self._count(outcome)
+            self.account.add(outcome)
             if outcome.kind != "gave_up":
                 self._place(outcome, start)
             start += len(line)
@@ -172,49 +192,24 @@ class Journal:
 
     def _load(self) -> int:
         """Read what is there, cut off an unfinished last line; returns where the whole lines end."""
-        end, number = 0, 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                if number > 1:
-                    self._load_line(line, end, number)
-                end += len(line)
+        end = 0
+        for offset, line, outcome in _whole_lines(self.path):
+            end = offset + len(line)
+            if outcome is None:
+                continue
+            if not 0 <= outcome.number < len(self._offsets):
+                raise DataError(f"request {outcome.number} of a shard of {len(self._offsets)}", path=str(self.path))
+            self.account.add(outcome)
+            if outcome.kind not in ASKED_AGAIN:
+                self._place(outcome, offset)
         self.cut_bytes = os.fstat(self._file.fileno()).st_size - end
         if self.cut_bytes:
             os.ftruncate(self._file.fileno(), end)
         return end
 
-    def _load_line(self, line: bytes, offset: int, number: int) -> None:
-        try:
-            outcome = _DECODER.decode(line)
-            if not 0 <= outcome.number < len(self._offsets):
-                raise msgspec.ValidationError(f"request {outcome.number} of {len(self._offsets)}")
-        except msgspec.MsgspecError as error:
-            advice = "restore the file, or cut it before this line: the answers after it are asked for again"
-            raise DataError(f"damaged journal ({error}); {advice}", path=str(self.path), line=number) from None
-        self._count(outcome)
-        if outcome.kind not in _ASKED_AGAIN:
-            self._place(outcome, offset)
-
     def _place(self, outcome: Outcome, offset: int) -> None:
         self._offsets[outcome.number] = offset
         self._digests[outcome.number] = int(outcome.request[: 2 * _DIGEST_BYTES], 16)
-
-    def _count(self, outcome: Outcome) -> None:
-        account = self.account
-        account.retries.update(outcome.tries)
-        if outcome.kind == "gave_up":
-            return
-        if outcome.kind != "answer":
-            account.refusals += 1
-        else:
-            account.answers += 1
-            account.answer_seconds += outcome.seconds
-            if outcome.prompt_tokens is None or outcome.completion_tokens is None:
-                account.tokens_unstated += 1
-            account.prompt_tokens += outcome.prompt_tokens or 0
-            account.completion_tokens += outcome.completion_tokens or 0
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,8 +44,7 @@ def parse(text: str, *, also: Sequence[str] = ()) -> Pattern:
             literals.append("")
         else:
             allowed = ", ".join(f"{{{one}}}" for one in ("text", "id", "metadata.NAME", *also))
-            raise ConfigError(
-                f"unknown place {piece.group()!r}; allowed: {allowed}; braces that are meant are doubled: {{{{ }}}}"
-            )
+            advice = "braces that are meant as such are doubled: {{ }}"
+            raise ConfigError(f"unknown place {piece.group()!r}; allowed: {allowed}; {advice}")
     literals[-1] += text[end:]
     return Pattern(literals=tuple(literals), fields=tuple(fields))

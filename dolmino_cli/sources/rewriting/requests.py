@@ -143,10 +143,8 @@ def _fields(batch: Batch, names: Sequence[str]) -> tuple[dict[str, list[str]], d
         columns[name] = []
         for row, value in enumerate(found):
             if not isinstance(value, (str, int, float)):
-                kind = "is missing" if value is None else f"is {type(value).__name__}, not text or a number"
-                problems.setdefault(
-                    row, f"document {batch.id[row].as_py()!r}: {name}, which the template has a place for, {kind}"
-                )
+                kind = "missing" if value is None else f"{type(value).__name__}, not text or a number"
+                problems.setdefault(row, f"document {batch.id[row].as_py()!r}: the template needs {name}, which is {kind}")
             columns[name].append(value if isinstance(value, str) else _ENCODER.encode(value).decode())
     return columns, problems
 

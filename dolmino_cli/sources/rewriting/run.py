@@ -122,7 +122,7 @@ def ask_all(plan: Plan, endpoint: Endpoint, *, progress: Callable[[Progress], No
     A stored answer is never asked for again. Raises RunFailed when requests are left (stopped, tries used up, an endpoint that
     refuses); StorageError, MissingExtra. Whatever is raised, stored answers stay, and the same call goes on from there.
     """
-    with locked(plan.journal):
+    with locked(plan.journal, concurrency=endpoint.concurrency):
         plan.output.put("run.json", _summary(plan, complete=False))
 
         def opened(shard: Shard) -> OpenShard:

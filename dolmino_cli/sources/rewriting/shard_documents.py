@@ -20,7 +20,8 @@ from dolmino_cli.shards.reading import Quarantined
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.shards.writing import DocumentWriter
-from dolmino_cli.sources.rewriting.journal import Journal, Outcome
+from dolmino_cli.sources.rewriting.journal import Journal
+from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Asked, Wanted, read_asked, record_of, repeated
 from dolmino_cli.sources.rewriting.verdict import REASONS, verdict
 from dolmino_cli.stages.document_field import values_at
@@ -85,7 +86,7 @@ def write_shard(shard: Shard, wanted: Wanted, journal: Journal, output: Output) 
         recipe=wanted.recorded(),
         input=input_identity(shard),
         counts={**counts, "kept": documents.documents, "dropped": dict(dropped), "asked": journal.account.recorded()},
-        bytes={"text_kept": documents.plain_bytes, "written": sum(file.bytes for file in outputs.values())},
+        bytes={"documents": documents.plain_bytes, "written": sum(file.bytes for file in outputs.values())},
         outputs=outputs,
     )
     save(output, entry)

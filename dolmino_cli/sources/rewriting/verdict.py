@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dolmino_cli.sources.rewriting.journal import Outcome
+from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.template import Accept
 
 REASONS = ("too_long", "refused", "cut_off", "not_finished", "empty", "too_short", "text_missing", "not_allowed")

@@ -1,0 +1,81 @@
+"""`dolmino rewrite`: documents rewritten, made up or labelled by a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
+
+
+def rewrite(
+    template: Annotated[
+        str,
+        typer.Argument(metavar="TEMPLATE", help="A bundled template's name, or the path of your own YAML.", show_default=False),
+    ],
+    inputs: Inputs,
+    output: OutputOption,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", metavar="URL", help="Base of an OpenAI-compatible API.", show_default="OPENAI_BASE_URL"),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="NAME", help="The model to ask.", show_default="the template's")
+    ] = None,
+    copies: Annotated[
+        int, typer.Option("--copies", min=1, metavar="K", help="Answers per document, each with its own seed.")
+    ] = 1,
+    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, metavar="N", help="Most requests at a time.")] = 64,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Of one try.")] = 300.0,
+    tries: Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Of one request, before it is left to a rerun.")] = 8,
+    journal: Annotated[
+        str | None,
+        typer.Option("--journal", metavar="DIR", help="Local folder that keeps every answer.", show_default="inside --output"),
+    ] = None,
+    input_price: Annotated[
+        float | None, typer.Option("--input-price", min=0, metavar="PRICE", help="Per million prompt tokens.", show_default=False)
+    ] = None,
+    output_price: Annotated[
+        float | None,
+        typer.Option("--output-price", min=0, metavar="PRICE", help="Per million answer tokens.", show_default=False),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer", "-t", metavar="NAME_OR_PATH", help="Counts the prompts' tokens in --dry-run.", show_default=False
+        ),
+    ] = None,
+    error: OnError = "fail",
+    dry_run: DryRun = False,
+) -> None:
+    """Ask a model about every document and make documents of its answers.
+
+    Every answer is on the disk before it counts: killed, the same command goes on, and nothing is paid for twice. Writes
+    documents/, attributes/, quarantine/, journal/ and ledger/ under --output. The key is taken from OPENAI_API_KEY.
+
+    \b
+    Examples:
+      dolmino rewrite mind-two-students annotated/ -o mind --endpoint http://127.0.0.1:8000/v1 -c 256
+      dolmino rewrite persona-math-problem personas.jsonl -o problems --copies 3 --input-price 2.5 --output-price 10 --dry-run
+    """
+    from dolmino_cli.cli.run_recipe import choose
+    from dolmino_cli.cli.run_rewrite import run_rewrite
+    from dolmino_cli.sources.rewriting.account import Prices
+
+    run_rewrite(
+        template,
+        inputs,
+        output=output,
+        journal=journal,
+        model=model,
+        copies=copies,
+        on_error=choose("--error", error, ("fail", "quarantine")),
+        prices=Prices(input=input_price, output=output_price),
+        tokenizer=tokenizer,
+        dry_run=dry_run,
+        url=endpoint,
+        concurrency=concurrency,
+        timeout_seconds=timeout,
+        tries=tries,
+    )

@@ -1,0 +1,94 @@
+"""What `dolmino rewrite` does after parsing: plan, survey, ask with progress, the account of all requests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from dolmino_cli.cli.console import counted, remark, show, tracked
+from dolmino_cli.report import rewriting as report
+from dolmino_cli.report.amounts import big_bytes, big_tokens
+from dolmino_cli.shards.faults import OnError
+from dolmino_cli.sources.rewriting.account import Prices
+from dolmino_cli.sources.rewriting.asking import Progress
+from dolmino_cli.sources.rewriting.endpoint import Endpoint, endpoint_of
+from dolmino_cli.sources.rewriting.estimate import estimate
+from dolmino_cli.sources.rewriting.journal import killed
+from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, plan_rewrite, survey_all
+from dolmino_cli.sources.rewriting.template import load_template
+
+
+def run_rewrite(
+    template: str,
+    inputs: Sequence[str],
+    *,
+    output: str,
+    journal: str | None,
+    model: str | None,
+    copies: int,
+    on_error: OnError,
+    prices: Prices,
+    tokenizer: str | None,
+    dry_run: bool,
+    url: str | None,
+    concurrency: int,
+    timeout_seconds: float,
+    tries: int,
+) -> None:
+    """Rewrite and print what became of every request. Raises DolminoError."""
+    wanted = load_template(template)
+    if model is not None:
+        wanted = dataclasses.replace(wanted, model=model)
+    # Whatever is wrong with the request is said before the documents are read.
+    endpoint = None if dry_run else endpoint_of(url, concurrency=concurrency, timeout_seconds=timeout_seconds, tries=tries)
+    plan = plan_rewrite(inputs, template=wanted, output=output, journal=journal, copies=copies, on_error=on_error)
+    listed_bytes = sum(shard.bytes for shard in plan.shards)
+    remark(f"{wanted.name} by {wanted.model}: {len(plan.shards):,} shards, {big_bytes(listed_bytes)}")
+    if plan.finished:
+        remark(f"  {len(plan.finished):,} shards are done already and skipped")
+    _survey(plan, tokenizer if dry_run else None)
+    if endpoint is None:
+        lines = report.estimate_lines(
+            estimate(plan, concurrency=concurrency, tokenizer=tokenizer), prices, concurrency=concurrency
+        )
+        show("\n".join([*lines, "nothing was asked or written"]))
+        return
+    try:
+        _ask(plan, endpoint, prices)
+    finally:
+        for line in report.account_lines(plan.account, prices, killed=killed(plan.journal)):
+            show(line)
+    finish(plan)
+    show("\n".join(report.balance_lines(plan.counts)))
+    show(f"written to {plan.output.root}")
+
+
+def _survey(plan: Plan, tokenizer: str | None) -> None:
+    engine = None
+    if tokenizer is not None:
+        from dolmino_cli.tokenizer.engine import load_engine
+
+        engine = load_engine(tokenizer)
+    documents = text_bytes = 0
+    for surveyed in tracked(
+        survey_all(plan, engine),
+        what="read",
+        total_bytes=sum(shard.bytes for shard in plan.left),
+        size_of=lambda one: one.shard.bytes,
+        read=lambda: (documents, text_bytes),
+        shards=len(plan.left),
+    ):
+        documents += surveyed.requests // plan.wanted.copies
+        text_bytes += surveyed.prompt_bytes
+
+
+def _ask(plan: Plan, endpoint: Endpoint, prices: Prices) -> None:
+    with counted("rewrite", total=plan.requests_left, unit="requests") as update:
+
+        def progress(now: Progress) -> None:
+            tokens = now.account.prompt_tokens + now.account.completion_tokens
+            cost = prices.cost(now.account.prompt_tokens, now.account.completion_tokens)
+            price = "" if cost is None else f", cost {cost:,.2f}"
+            update(now.done, f"{big_tokens(tokens)} tokens{price}, {now.account.retries.total():,} retries")
+
+        ask_all(plan, endpoint, progress=progress)
