@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 from dolmino_cli.cli.console import counted, remark, show, tracked
@@ -14,7 +15,7 @@ from dolmino_cli.sources.rewriting.asking import Progress
 from dolmino_cli.sources.rewriting.endpoint import Endpoint, endpoint_of
 from dolmino_cli.sources.rewriting.estimate import estimate
 from dolmino_cli.sources.rewriting.journal import killed
-from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, plan_rewrite, survey_all
+from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, plan_rewrite, so_far, survey_all
 from dolmino_cli.sources.rewriting.template import load_template
 
 
@@ -56,8 +57,7 @@ def run_rewrite(
     try:
         _ask(plan, endpoint, prices)
     finally:
-        for line in report.account_lines(plan.account, prices, killed=killed(plan.journal)):
-            show(line)
+        show("\n".join(report.account_lines(so_far(plan)[1], prices, killed=killed(plan.journal))))
     finish(plan)
     show("\n".join(report.balance_lines(plan.counts)))
     show(f"written to {plan.output.root}")
@@ -69,17 +69,16 @@ def _survey(plan: Plan, tokenizer: str | None) -> None:
         from dolmino_cli.tokenizer.engine import load_engine
 
         engine = load_engine(tokenizer)
-    documents = text_bytes = 0
+    read = Counter[str]()
     for surveyed in tracked(
         survey_all(plan, engine),
         what="read",
         total_bytes=sum(shard.bytes for shard in plan.left),
         size_of=lambda one: one.shard.bytes,
-        read=lambda: (documents, text_bytes),
+        read=lambda: (read["documents"], read["bytes"]),
         shards=len(plan.left),
     ):
-        documents += surveyed.requests // plan.wanted.copies
-        text_bytes += surveyed.prompt_bytes
+        read.update(documents=surveyed.requests // plan.wanted.copies, bytes=surveyed.prompt_bytes)
 
 
 def _ask(plan: Plan, endpoint: Endpoint, prices: Prices) -> None:

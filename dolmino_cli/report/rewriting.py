@@ -34,9 +34,8 @@ def estimate_lines(estimate: Estimate, prices: Prices, *, concurrency: int) -> l
 
 def account_lines(account: Account, prices: Prices, *, killed: tuple[int, int]) -> list[str]:
     """What was asked, by what became of it, and the cost in the server's own counts."""
-    lines = [
-        f"{account.requests:,} requests = {account.answers:,} answered + {account.refusals:,} refused + {account.retries.total():,} retried"
-    ]
+    retries = account.retries.total()
+    lines = [f"{account.requests:,} requests = {account.answers:,} answered + {account.refusals:,} refused + {retries:,} retried"]
     lines += [f"  {number:>12,}  {cause}" for cause, number in sorted(account.retries.items())]
     lines.append(
         f"{account.prompt_tokens:,} prompt tokens + {account.completion_tokens:,} answer tokens, as the server states"

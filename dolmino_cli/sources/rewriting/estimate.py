@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from dolmino_cli.pipeline.dry_run import BYTES_PER_TOKEN
 from dolmino_cli.sources.rewriting.account import Account, Prices
-from dolmino_cli.sources.rewriting.journal import journal_path, stored
-from dolmino_cli.sources.rewriting.run import Plan
+from dolmino_cli.sources.rewriting.run import Plan, so_far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +34,7 @@ class Estimate:
 
 def estimate(plan: Plan, *, concurrency: int, tokenizer: str | None) -> Estimate:
     """Estimate a surveyed plan. `tokenizer` names what counted the prompts in the survey, None where nothing did."""
-    account = plan.account
-    done = 0
-    for shard in plan.left:
-        requests, of_shard = stored(journal_path(plan.journal, shard.name))
-        done += requests
-        account.merge(of_shard)
+    done, account = so_far(plan)
     surveyed = [plan.surveyed[shard.name] for shard in plan.left]
     total = sum(one.requests for one in surveyed)
     left = total - done

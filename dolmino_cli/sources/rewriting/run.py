@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.pipeline.names import stem
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import LedgerEntry, input_identity
@@ -27,16 +28,14 @@ from dolmino_cli.shards.storage import Output
 from dolmino_cli.sources.rewriting.account import Account, total
 from dolmino_cli.sources.rewriting.asking import Asking, OpenShard, Progress
 from dolmino_cli.sources.rewriting.endpoint import Endpoint
-from dolmino_cli.sources.rewriting.journal import Journal, journal_path, locked, read_header
+from dolmino_cli.sources.rewriting.journal import Journal, journal_path, locked, read_header, stored
 from dolmino_cli.sources.rewriting.requests import Wanted
-from dolmino_cli.sources.rewriting.shard_documents import new_document_id, write_shard
+from dolmino_cli.sources.rewriting.shard_documents import write_shard
 from dolmino_cli.sources.rewriting.survey import Surveyed, survey
 from dolmino_cli.sources.rewriting.template import Template
 
 if TYPE_CHECKING:
     from dolmino_cli.tokenizer.engine import Engine
-
-__all__ = ["Plan", "ask_all", "finish", "new_document_id", "plan_rewrite", "survey_all"]
 
 SUMMARY_VERSION = 1
 
@@ -145,6 +144,16 @@ def open_journal(plan: Plan, shard: Shard) -> Journal:
     )
 
 
+def so_far(plan: Plan) -> tuple[int, Account]:
+    """Requests about the shards left that a rerun will not ask again; and the account of the whole run until now."""
+    account, requests = plan.account, 0
+    for shard in plan.left:
+        of_shard = stored(journal_path(plan.journal, shard.name))
+        requests += of_shard[0]
+        account.merge(of_shard[1])
+    return requests, account
+
+
 def finish(plan: Plan) -> None:
     """Write run.json, the last of all: it says that the run is whole."""
     assert not plan.left, "finish called before every shard was done"
@@ -171,8 +180,6 @@ def _refuse_changed(entry: LedgerEntry, wanted: Wanted, shard: Shard, holds: str
 
 
 def _refuse_clashing_names(shards: Sequence[Shard]) -> None:
-    from dolmino_cli.pipeline.names import stem
-
     seen: dict[str, Shard] = {}
     for shard in shards:
         other = seen.setdefault(stem(shard.name), shard)
