@@ -26,7 +26,7 @@ HEAVY = {
     "boto3",
     "smart_open",
     "huggingface_hub",
-    "httpx",
+    "httpx2",
 }
 PROBE = """
 import json, sys

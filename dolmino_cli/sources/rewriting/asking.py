@@ -84,13 +84,15 @@ class Asking:
             self._askers = [asyncio.create_task(self._guarded(self._ask(slot))) for slot in range(self.endpoint.concurrency)]
             ticker = asyncio.create_task(self._tick())
             stop = asyncio.create_task(self._stopping.wait())
-            everything = asyncio.gather(reader, *self._askers)
-            ends: set[asyncio.Future[Any]] = {everything, stop}
+            tasks = [reader, *self._askers]
+            all_done = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+            ends: set[asyncio.Future[Any]] = {all_done, stop}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set():
                 await self._wind_down(reader)
-            else:
-                await everything  # what is no DolminoError is raised here
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()  # raises what is no DolminoError: a mistake of ours
             while self._finishing:
                 await asyncio.wait(self._finishing)
             await self._commit.finish()

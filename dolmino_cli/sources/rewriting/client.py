@@ -20,13 +20,12 @@ from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Request
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 FIRST_WAIT_SECONDS, MOST_WAIT_SECONDS = 0.5, 60.0
 MOST_RETRY_AFTER_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
-# httpx looks at every connection of a pool whenever a request begins or ends: 512 in one pool answer a third as fast.
-_CONNECTIONS_PER_POOL = 16
+KEEP_ALIVE_SECONDS = 4.0  # vLLM closes an idle connection after 5, and a request that meets that is lost
 
 _RETRIED = {408, 409, 425, 429}
 _REFUSED_ONE = {400, 413, 422}
@@ -65,24 +64,26 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, stopping: asyncio.Event) -> None:
         try:
-            import httpx
+            import httpx2
         except ImportError:
-            raise MissingExtra("httpx", extra="rewrite", needed_for="dolmino rewrite") from None
+            raise MissingExtra("httpx2", extra="rewrite", needed_for="dolmino rewrite") from None
         self._endpoint, self._stopping = endpoint, stopping
         self._url = f"{endpoint.url}/chat/completions"
         self.tries = Tries()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if endpoint.key:
             headers["Authorization"] = f"Bearer {endpoint.key}"
-        context = httpx.create_ssl_context()
+        context = httpx2.create_ssl_context()
+        # A pool per slot: httpx2 looks at all connections of a pool whenever a request begins or ends, and 16 in one already
+        # cost twice the time per request.
         self._pools = [
-            httpx.AsyncClient(
+            httpx2.AsyncClient(
                 headers=headers,
-                timeout=httpx.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=30.0),
+                timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS, pool=None),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS),
                 verify=context,
             )
-            for _ in range(-(-endpoint.concurrency // _CONNECTIONS_PER_POOL))
+            for _ in range(endpoint.concurrency)
         ]
 
     async def __aenter__(self) -> Client:
@@ -106,7 +107,7 @@ class Client:
                 return Outcome(**known, kind="gave_up", tries=dict(tries), why="stopped") if tries else None
             started = time.monotonic()
             try:
-                found = await self._once(request.body, self._pools[slot % len(self._pools)])
+                found = await self._once(request.body, self._pools[slot])
             except _Failed as failed:
                 tries[failed.cause] += 1
                 failure = self.tries.last_failure = f"{failed.cause}: {failed.said}" if failed.said else failed.cause
@@ -124,27 +125,27 @@ class Client:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _once(self, body: bytes, pool: httpx.AsyncClient) -> dict[str, Any]:
+    async def _once(self, body: bytes, pool: httpx2.AsyncClient) -> dict[str, Any]:
         """One try: the outcome's own fields. Raises _Failed, RunFailed."""
-        import httpx
+        import httpx2
 
         self.tries.sent += 1
         self.tries.under_way += 1
         self.tries.most_under_way = max(self.tries.most_under_way, self.tries.under_way)
         try:
-            # httpx times out between bytes; a server that drips would hold a slot for ever.
+            # httpx2 times out between bytes; a server that drips would hold a slot for ever.
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 response = await pool.post(self._url, content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _Failed(cause="no connection", said=str(error)) from None
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             raise _Failed(cause="timeout", said=f"no whole answer within {self._endpoint.timeout_seconds:g} s") from None
-        except httpx.RemoteProtocolError as error:
+        except httpx2.RemoteProtocolError as error:
             cut = "complete message body" in str(error)
             raise _Failed(cause="truncated answer" if cut else "connection lost", said=str(error)) from None
-        except httpx.DecodingError as error:
+        except httpx2.DecodingError as error:
             raise _Failed(cause="unreadable answer", said=str(error)) from None
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise _Failed(cause="connection lost", said=str(error)) from None
         finally:
             self.tries.under_way -= 1

@@ -27,7 +27,9 @@ def write_template(path: Path, text: str = TEMPLATE, **replaced: str) -> Path:
 
 def write_documents(path: Path, count: int, *, first: int = 0, **metadata: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    documents = [{"id": f"d{i}", "text": f"There are {i} apples", "metadata": {"n": i, **metadata}} for i in range(first, first + count)]
+    documents = [
+        {"id": f"d{i}", "text": f"There are {i} apples", "metadata": {"n": i, **metadata}} for i in range(first, first + count)
+    ]
     path.write_text("".join(json.dumps(document) + "\n" for document in documents))
     return path
 
