@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any
 from dolmino_cli import strict_yaml
 from dolmino_cli.bundled import find
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.kernels.keyed_hash import derive_key
 from dolmino_cli.shards.ledger import recipe_hash
 from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.sources.rewriting.placeholders import Pattern, parse
@@ -122,8 +122,8 @@ class Template:
         """The seed of the request for copy `copy` of document `id`."""
         if self.sampling.seed is None:
             return None
-        digest = hashlib.sha256(repr((self.sampling.seed, "rewrite", self.name, id, copy)).encode()).digest()
-        return int.from_bytes(digest[:8], "little") >> (64 - _SEED_BITS)
+        key = derive_key(self.sampling.seed, "rewrite", self.name, id, copy)
+        return int.from_bytes(key[:8], "little") >> (64 - _SEED_BITS)
 
 
 def _values(template: Template) -> list[Any]:

@@ -44,6 +44,7 @@ class ChatServer:
     times: Counter[str] = field(default_factory=Counter)
     usages: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was stated for each request that was answered, by sha256 of its body."""
+    bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     under_way: int = 0
     most_under_way: int = 0
 
@@ -94,6 +95,7 @@ class ChatServer:
         body = await reader.readexactly(int(fields["content-length"]))
         self.headers.append(head)
         digest = hashlib.sha256(body).hexdigest()
+        self.bodies[digest] = json.loads(body)
         what = self.behave(body, self.times[digest])
         self.times[digest] += 1
         self.under_way += 1
