@@ -50,13 +50,19 @@ def test_every_bundled_file_is_documented(kind: str) -> None:
         assert f"`{name}`" in DOCS["commands.md"]
 
 
+def test_every_template_is_documented() -> None:
+    for name in bundled_names("filters/rewrites"):
+        assert f"| `{name}` |" in DOCS["rewriting.md"]
+        assert f"`{name}`" in DOCS["commands.md"]
+
+
 def shell_commands(text: str) -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 
-SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"])
+SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"] + DOCS["rewriting.md"])
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
@@ -66,6 +72,8 @@ def test_shown_commands_parse(words: list[str]) -> None:
     context = command.make_context(" ".join(path), list(words[1 + len(path) :]))  # type: ignore[attr-defined]
     if "recipe" in context.params:
         assert find("filters", context.params["recipe"])
+    if "template" in context.params:
+        assert find("filters/rewrites", context.params["template"])
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:

@@ -61,13 +61,14 @@ class Asking:
     endpoint: Endpoint
     opened: Callable[[Shard], OpenShard]
     finish: Callable[[OpenShard], None]
+    answered: bool
+    """Whether an earlier run got an answer: then a prompt that is too long is no sign of a wrong request."""
     progress: Callable[[Progress], None]
 
     _open: dict[str, OpenShard] = field(default_factory=dict, init=False)
     _error: DolminoError | None = field(default=None, init=False)
     _interrupted: bool = field(default=False, init=False)
     _done: int = field(default=0, init=False)
-    _answered: bool = field(default=False, init=False)
     _without_answer: int = field(default=0, init=False)
     _account: Account = field(default_factory=Account, init=False)
 
@@ -116,6 +117,7 @@ class Asking:
         """Put every request that has no outcome yet into the queue, in order; then an end mark for every asker."""
         for shard in shards:
             state = await asyncio.to_thread(self.opened, shard)
+            self.answered = self.answered or state.journal.account.answers > 0
             self._open[shard.name] = state
             batches = read_asked(shard, self.wanted, batch_bytes=_READ_BYTES)
             while (asked := await asyncio.to_thread(next, batches, None)) is not None:
@@ -161,14 +163,14 @@ class Asking:
     def _judge(self, outcome: Outcome) -> None:
         """Stop an endpoint from burning through the documents. Raises RunFailed."""
         if outcome.kind == "answer":
-            self._answered, self._without_answer = True, 0
+            self.answered, self._without_answer = True, 0
             return
         if outcome.kind == "bad_request" and self.wanted.on_error == "fail":
             advice = "change the template or the model's parameters, or set such documents aside with --error quarantine"
             raise RunFailed(f"line {outcome.line}: the endpoint refuses the request ({outcome.why}); {advice}")
         self._without_answer += 1
         enough = self._without_answer >= self.endpoint.concurrency
-        if enough and (outcome.kind == "gave_up" or not self._answered) and not self._stopping.is_set():
+        if enough and (outcome.kind == "gave_up" or not self.answered) and not self._stopping.is_set():
             raise RunFailed(
                 f"{self._without_answer:,} requests one after the other got no answer (last: {outcome.why}); "
                 "what was answered is kept: see to the endpoint and run the same command again"

@@ -130,7 +130,14 @@ def ask_all(plan: Plan, endpoint: Endpoint, *, progress: Callable[[Progress], No
         def finished(state: OpenShard) -> None:
             plan.finished[state.shard.name] = write_shard(state.shard, plan.wanted, state.journal, plan.output)
 
-        asking = Asking(wanted=plan.wanted, endpoint=endpoint, opened=opened, finish=finished, progress=progress)
+        asking = Asking(
+            wanted=plan.wanted,
+            endpoint=endpoint,
+            opened=opened,
+            finish=finished,
+            answered=plan.account.answers > 0,
+            progress=progress,
+        )
         asyncio.run(asking.ask_all(plan.left, plan.requests_left))
 
 

@@ -206,6 +206,16 @@ def test_what_got_no_answer_is_left_for_a_rerun(rewrite: Rewrite, server: ChatSe
     assert (len(server.log) - mark, len(documents_of(tmp_path / "out"))) == (2, 20)
 
 
+def test_only_long_prompts_left_are_no_sign_of_a_wrong_request(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
+    server.behave = lambda body, times: "ok" if number_of(json.loads(body)) < 5 else "400 context length" if times else "500"
+    assert rewrite("--tries", "1", "-c", "20").code == 1
+    done = rewrite("-c", "4")
+    assert (done.code, "20 asked for = 5 documents + 15 dropped + 0 quarantined" in done.out) == (0, True)
+    server.behave = lambda _body, _times: "400 context length"
+    failed = rewrite("-c", "4", output=tmp_path / "other")
+    assert failed.code == 1 and "4 requests one after the other got no answer (last: 400: context length)" in failed.error
+
+
 def test_an_endpoint_that_is_down_is_not_asked_for_every_document(rewrite: Rewrite, server: ChatServer) -> None:
     server.behave = lambda _body, _times: "503"
     failed = rewrite("--tries", "1", "-c", "4")

@@ -56,6 +56,14 @@ def test_bundled_templates_are_whole(name: str) -> None:
     assert template.sampling.seed is not None
 
 
+def test_the_template_that_the_docs_show_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "rewriting.md").read_text()
+    shown = page.partition("```yaml\n")[2].partition("```")[0]
+    either = [line for line in shown.splitlines(keepends=True) if not line.startswith("into:")]
+    (tmp_path / "in-short.yaml").write_text("".join(either))
+    assert load_template(str(tmp_path / "in-short.yaml")).fields == ("metadata.reader", "text")
+
+
 def test_seeds_depend_on_the_document_and_the_copy_only(tmp_path: Path) -> None:
     template = load_template(str(write_template(tmp_path / "say-again.yaml")))
     seeds = {template.seed_of(id, copy) for id in ("a", "b") for copy in range(3)}
