@@ -98,6 +98,14 @@ def test_same_bytes_at_any_concurrency_and_with_any_trouble(rewrite: Rewrite, se
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
 
 
+def test_the_bound_is_reached_and_held(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
+    write_documents(tmp_path / "in" / "a.jsonl", 60)
+    server.seconds = 0.15
+    server.behave = lambda body, times: "500" if number_of(json.loads(body)) % 7 == 0 and not times else "ok"
+    assert rewrite("-c", "12").code == 0
+    assert server.most_under_way == 12
+
+
 def test_answers_that_are_not_used_are_counted_by_reason(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
     replies: dict[int, dict[str, Any]] = {
         1: {"finish_reason": "length"},
