@@ -95,5 +95,4 @@ def _in_own(draws: Draws, problem: Problem) -> tuple[str, str]:
     numbers, answer, figures = problem.numbers, problem.answer, "figures"
     if problem.is_long and draws.below(3) == 0:
         numbers, answer, figures = tuple(map(with_separators, numbers)), with_separators(answer), "separated"
-    text = wording.pattern.format(*numbers, V=answer)
-    return text[0].upper() + text[1:], f"{wording.name}/{figures}"
+    return wording.pattern.format(*numbers, V=answer), f"{wording.name}/{figures}"
