@@ -27,7 +27,7 @@ from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.sources.arithmetic import tasks
 from dolmino_cli.sources.arithmetic.documents import SOURCE, Document
-from dolmino_cli.sources.arithmetic.tasks import DOCUMENTS_PER_SHARD, Job, ShardTask, file_of, identity_of, name_of
+from dolmino_cli.sources.arithmetic.tasks import DOCUMENTS_PER_SHARD, Job, ShardTask, file_of, name_of
 from dolmino_cli.tokenizer.identity import TokenizerIdentity, resolve
 
 SUMMARY_VERSION = 1
@@ -79,25 +79,22 @@ class Plan:
 
     def next_tasks(self) -> list[ShardTask]:
         """The shards to make next, several at a time where it is known that all of them are needed; empty when all is done."""
+        size = self.job.documents_per_shard
         if self.documents is not None:
-            sizes = {number: self._documents_of(number) for number in range(-(-self.documents // DOCUMENTS_PER_SHARD))}
-            return [self._task(number, size) for number, size in sizes.items() if number not in self.shards]
+            starts = enumerate(range(0, self.documents, size))
+            return [self._task(n, min(size, self.documents - start)) for n, start in starts if n not in self.shards]
         first, left = self._first_missing()
         if left <= 0:
             return []
         whole = 0 if first in self.shards else int(left / (self._tokens_per_shard() * _MARGIN))
         if not whole:
-            return [self._task(first, DOCUMENTS_PER_SHARD, tokens_left=left)]
-        return [self._task(n, DOCUMENTS_PER_SHARD) for n in range(first, first + whole) if n not in self.shards]
+            return [self._task(first, size, tokens_left=left)]
+        return [self._task(n, size) for n in range(first, first + whole) if n not in self.shards]
 
     @property
     def last_shard(self) -> int:
         """Number of the last shard of a run that is done."""
-        return self._first_missing()[0] - 1 if self.documents is None else -(-self.documents // DOCUMENTS_PER_SHARD) - 1
-
-    def _documents_of(self, number: int) -> int:
-        assert self.documents is not None
-        return min(DOCUMENTS_PER_SHARD, self.documents - number * DOCUMENTS_PER_SHARD)
+        return self._first_missing()[0] - 1 if self.documents is None else (self.documents - 1) // self.job.documents_per_shard
 
     def _task(self, number: int, documents: int, *, tokens_left: int | None = None) -> ShardTask:
         return ShardTask(job=self.job, number=number, documents=documents, tokens_left=tokens_left)
@@ -116,10 +113,10 @@ class Plan:
     def _tokens_per_shard(self) -> float:
         if self.shards:
             documents, tokens = (sum(entry.counts[what] for entry in self.shards.values()) for what in ("documents", "tokens"))
-            return float(tokens / documents * DOCUMENTS_PER_SHARD)
+            return float(tokens / documents * self.job.documents_per_shard)
         if self.tokens_per_document is None:
             self.tokens_per_document = sample(self).tokens_per_document
-        return self.tokens_per_document * DOCUMENTS_PER_SHARD
+        return self.tokens_per_document * self.job.documents_per_shard
 
 
 def generate(*, workers: int = 1, **options: Any) -> dict[str, Any]:
@@ -131,7 +128,14 @@ def generate(*, workers: int = 1, **options: Any) -> dict[str, Any]:
 
 
 def plan_generate(
-    *, output: str, tokenizer: str, seed: int, tokens: int | None = None, documents: int | None = None, eos: str | None = None
+    *,
+    output: str,
+    tokenizer: str,
+    seed: int,
+    tokens: int | None = None,
+    documents: int | None = None,
+    eos: str | None = None,
+    documents_per_shard: int = DOCUMENTS_PER_SHARD,
 ) -> Plan:
     """See what is done already; nothing is written. The run ends with the document that reaches `tokens`, or with `documents`.
 
@@ -146,6 +150,7 @@ def plan_generate(
     assert identity.eos_id is not None, "resolve demands an eos"
     job = Job(
         seed=seed,
+        documents_per_shard=documents_per_shard,
         tokenizer_path=str(identity.path),
         tokenizer_sha256=identity.sha256,
         eos_id=identity.eos_id,
@@ -156,7 +161,7 @@ def plan_generate(
             "seed": seed,
             "tokens": tokens,
             "documents": documents,
-            "documents_per_shard": DOCUMENTS_PER_SHARD,
+            "documents_per_shard": documents_per_shard,
             "tokenizer": identity.as_record(),
         },
     )
@@ -211,12 +216,11 @@ def finish(plan: Plan) -> dict[str, Any]:
 def _finished(job: Job) -> dict[int, LedgerEntry]:
     found = {}
     for entry in ledger.load_all(job.output):
-        number = entry.input.get("first_document", 0) // DOCUMENTS_PER_SHARD
-        changed = ledger.difference(entry, recipe=job.recipe, input=identity_of(number))
+        changed = ledger.difference(entry, recipe=job.recipe, input=entry.input)
         if changed:
             problem = f"{job.output.root} holds {entry.name!r} of another run: {'; '.join(changed)}"
             raise ConfigError(f"{problem}; give another --output, or delete this one")
-        found[number] = entry
+        found[entry.input["first_document"] // job.documents_per_shard] = entry
     return found
 
 

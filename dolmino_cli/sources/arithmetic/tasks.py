@@ -33,6 +33,7 @@ class Job:
     """What all tasks of a run share; picklable. `recipe` is everything that the output depends on."""
 
     seed: int
+    documents_per_shard: int
     tokenizer_path: str
     tokenizer_sha256: str
     eos_id: int
@@ -61,6 +62,11 @@ class ShardTask:
         """As the ledger and the shard are named."""
         return name_of(self.number)
 
+    @property
+    def first_document(self) -> int:
+        """Number of the shard's first document: all the input that a shard has."""
+        return self.number * self.job.documents_per_shard
+
 
 def name_of(number: int) -> str:
     """The name of shard `number`."""
@@ -70,11 +76,6 @@ def name_of(number: int) -> str:
 def file_of(number: int) -> str:
     """Where the documents of shard `number` are written."""
     return f"documents/{name_of(number)}.jsonl.zst"
-
-
-def identity_of(number: int) -> dict[str, Any]:
-    """A shard's input as its ledger entry keeps it: it has none but the number of its first document."""
-    return {"first_document": number * DOCUMENTS_PER_SHARD}
 
 
 @dataclass(kw_only=True)
@@ -123,7 +124,7 @@ def _write_shard(task: ShardTask) -> LedgerEntry:
     engine = job.load()
     with job.output.create(name) as pending:
         writer = DocumentWriter(pending, ".jsonl.zst", zstd_level=_ZSTD_LEVEL)
-        for documents, tokens, text_bytes in made(job, task.number * DOCUMENTS_PER_SHARD, task.documents):
+        for documents, tokens, text_bytes in made(job, task.first_document, task.documents):
             if task.tokens_left is not None:
                 # The document that reaches the target is the last.
                 reached = int(np.searchsorted(np.cumsum(tokens), task.tokens_left - tally.tokens)) + 1
@@ -139,7 +140,7 @@ def _write_shard(task: ShardTask) -> LedgerEntry:
     entry = LedgerEntry(
         name=task.name,
         recipe=job.recipe,
-        input=identity_of(task.number),
+        input={"first_document": task.first_document},
         counts=tally.counts(),
         bytes={"text": tally.text_bytes, "plain": writer.plain_bytes, "written": pending.bytes},
         outputs={name: OutputFile(bytes=pending.bytes, sha256=pending.sha256)},
@@ -162,5 +163,5 @@ def made(job: Job, first: int, count: int) -> Iterator[tuple[list[Document], np.
         text = pa.array([document.text for document in documents], pa.large_string())
         tokens = engine.encode_ended(text, job.eos_id)
         lines = pa.array(range(1 + start - first, 1 + start - first + len(documents)), pa.int64())
-        engine.check_sample(text, tokens, ended=True, path=file_of(start // DOCUMENTS_PER_SHARD), lines=lines)
+        engine.check_sample(text, tokens, ended=True, path=file_of(first // job.documents_per_shard), lines=lines)
         yield documents, np.diff(tokens.offsets), text.buffers()[2].size

@@ -92,7 +92,15 @@ def plain(text: str) -> str:
     text = re.sub(r"√(\d+)", r"sqrt(\1)", text)
     text = re.sub(r"∛(\d+)", r"cbrt(\1)", text)
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: "**" + found[0].translate(RAISED), text)
-    for written, meant in ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), (r"\bmod", "mod"), ("×", "*"), ("÷", "/"), ("−", "-")):
+    for written, meant in (
+        (r"\times", "*"),
+        (r"\cdot", "*"),
+        (r"\div", "/"),
+        (r"\bmod", "mod"),
+        ("×", "*"),
+        ("÷", "/"),
+        ("−", "-"),
+    ):
         text = text.replace(written, meant)
     text = text.replace("\\$", "").replace("\\%", "%").replace("$", "")
     text = re.sub(r"\^\{?(\d+)\}?", r"**\1", text)
