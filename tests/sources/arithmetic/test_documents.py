@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,13 @@ def test_problems_are_true_and_as_their_operation_says(operation: Operation) -> 
         assert problem.forms.name in (known or [""])
         for step in problem.steps:
             assert equation_holds(f"{canonical(problem.expression)} = {canonical(step)}")
+
+
+def test_the_docs_have_the_table_of_operations() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/arithmetic.md").read_text()
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    assert rows == [f"| `{one.name}` | {one.weight / 10:g} % | {one.rule} |" for one in OPERATIONS]
+    assert f"{len(set(templates().values())):,} distinct patterns" in page
 
 
 def test_a_seed_stands_for_the_same_documents_for_ever() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +106,37 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, tokenizer: str, monkeypa
     assert (tmp_path / "stopped/documents/part-00000.jsonl.zst").stat().st_mtime_ns == kept
     assert tree(tmp_path / "stopped") == tree(tmp_path / "whole")
     assert read_json(tmp_path / "stopped/run.json")["complete"] is True
+
+
+KILLED = """
+import os, signal, sys
+from dolmino_cli.sources.arithmetic import tasks
+from dolmino_cli.sources.arithmetic.generate import generate
+
+made = tasks.made
+
+def made_or_die(job, first, count):
+    yield next(made(job, first, 40))
+    if first == 3 * 128:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from list(made(job, first + 40, count - 40))
+
+tasks.made = made_or_die
+generate(output=sys.argv[1], tokenizer=sys.argv[2], seed=42, documents=1000, documents_per_shard=128)
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path: Path, tokenizer: str) -> None:
+    made(tmp_path / "whole", tokenizer, documents=1000)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), tokenizer]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert sorted(path.name for path in (tmp_path / "killed/documents").iterdir()) == [
+        ".part-00003.jsonl.zst.partial",
+        *(f"part-0000{number}.jsonl.zst" for number in range(3)),
+    ]
+    made(tmp_path / "killed", tokenizer, documents=1000)
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
