@@ -26,7 +26,7 @@ from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.shards.writing import DocumentWriter
-from dolmino_cli.stages.stage import Wide
+from dolmino_cli.stages.stage import is_wide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,12 @@ def run_shard(task: ShardTask) -> LedgerEntry:
     """
     with ExitStack() as unfinished:
         sinks = _Sinks(task, unfinished)
-        tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
+        tally, seconds = StageTally.of(task.recipe.drops), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
             existing = ExistingScores(task.options.scores, task.shard.name, score_columns(task.recipe))
-        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=batch_bytes(task.recipe, task.options))
+        asked_bytes = batch_bytes(task.recipe, task.options)
+        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=asked_bytes, rows=task.recipe.rows)
         while True:
             started = time.perf_counter()
             following = next(batches, None)
@@ -107,7 +108,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
 
 def batch_bytes(recipe: Recipe, options: Options) -> int:
     """How much of a shard goes through the stages at once: the usual, or what a measure that will run asks for."""
-    asked = [measure.batch_bytes for measure in recipe.measures if isinstance(measure, Wide)] if not options.scores else []
+    asked = [measure.batch_bytes for measure in recipe.measures if is_wide(measure)] if not options.scores else []
     return max([BATCH_BYTES, *asked])
 
 
@@ -153,7 +154,7 @@ class _Sinks:
             self._attributes = Sidecar(self._create(name), attributes.schema)
         self._attributes.write(attributes)
         if self._documents is not None:
-            self._documents.write(batch.where(outcome.kept).record)
+            self._documents.write(outcome.documents.record)
         if self._rejects is not None:
             self._rejects.write(batch.where(~outcome.kept).record)
 
