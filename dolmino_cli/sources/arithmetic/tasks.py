@@ -135,6 +135,8 @@ def _write_shard(task: ShardTask) -> LedgerEntry:
             counters.advance(documents=len(documents), bytes=text_bytes)
             if task.tokens_left is not None and tally.tokens >= task.tokens_left:
                 break
+        beyond = task.tokens_left is not None and tally.tokens - tally.last_document_tokens >= task.tokens_left
+        assert not beyond, f"{task.name} was not cut after the document that reaches the target"
         writer.finish()
         pending.publish()
     entry = LedgerEntry(
