@@ -66,6 +66,7 @@ STAND_INS = {
     "fasttext": ("model", quality_model),
     "classifier": ("model", education_model),
     "ngram_overlap": ("index", evaluation_index),
+    "in_index": ("index", evaluation_index),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.bundled import bundled_names, find
-from dolmino_cli.errors import DataError
 from dolmino_cli.recipe import load_recipe
 from tests.filters.make import document, run_recipe, stand_ins
 from tests.pipeline.make import read_json, read_lines, write_shard
@@ -119,12 +118,3 @@ def test_the_sides_of_dclm_begin_with_what_the_paper_says_and_what_was_run() -> 
     }
     assert [type(measure).__name__ for measure in sides["paper"].measures[:2]] == ["RepeatedNgrams", "FastText"]
     assert [type(measure).__name__ for measure in sides["ai2"].measures[:2]] == ["RepeatedNgrams", "Reuse"]
-
-
-def test_gsm8k_keeps_the_train_split_and_stops_where_the_split_is_not_said(tmp_path: Path) -> None:
-    lines = [document("one", "1 + 1 = 2", split="train"), document("two", "2 + 2 = 4", split="test")]
-    ran = run_recipe("gsm8k", None, [write_shard(tmp_path / "in/a.jsonl.zst", lines)], tmp_path / "out")
-    assert ran.reasons == {"one": None, "two": "not_train"}
-    unsaid = write_shard(tmp_path / "unsaid/a.jsonl.zst", [*lines, document("three", "3 + 3 = 6")])
-    with pytest.raises(DataError, match=r"a\.jsonl\.zst:3: document 'three' has no score 'is_train'"):
-        run_recipe("gsm8k", None, [unsaid], tmp_path / "unsaid-out")
