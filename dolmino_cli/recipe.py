@@ -9,6 +9,11 @@
 
 A stage is a mapping with exactly one key, its name in STAGES; the value holds its parameters.
 
+Where the publisher's files hold rows, not documents, `rows:` says which columns make one:
+
+    rows:
+      - {text: [question, answer]}
+
 Where the paper and the code that was run disagree, a recipe has both sides: a stage with `profile: paper` or `profile: ai2`
 among its parameters belongs to that side only, one without to both. `profile:` beside `name:` is the side taken when nobody
 asks, `paper` where it is not given.
@@ -22,21 +27,42 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from dolmino_cli import strict_yaml
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.stages import STAGES
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Measure
+from dolmino_cli.stages.stage import Edit, Measure
 
-Stage = Measure | Keep
+Stage = Measure | Edit | Keep
 Profile = Literal["paper", "ai2"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 _TEXTS = ("name", "source", "licence", "reference", "notes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """One of the reasons for which an edit drops documents: to every account, a decision like any other."""
+
+    edit: str
+    """The edit's name in STAGES."""
+    reason: str
+
+    score: ClassVar[str] = ""
+    expect: ClassVar[None] = None
+
+    @property
+    def rule(self) -> str:
+        """What stands beside the reason, as one reads it."""
+        return self.edit
+
+
+Drop = Keep | Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,28 +81,49 @@ class Recipe:
     """Under what terms the documents come; of the collection and, where they differ, of the documents in it."""
     reference: str = ""
     """Where the rule stands."""
+    rows: tuple[RowLayout, ...] = ()
+    """How the publisher's rows become documents, the first that fits; records that are documents are taken as they are."""
     notes: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         scores: set[str] = set()
-        reasons: set[str] = set()
         for stage in self.stages:
             if isinstance(stage, Keep):
-                _check_keep(stage, scores, reasons)
+                if stage.score not in scores:
+                    have = ", ".join(sorted(scores)) or "none yet"
+                    raise ConfigError(f"keep: no earlier stage writes the score {stage.score!r}; scores so far: {have}")
+            elif isinstance(stage, Edit):
+                if stage_name(stage) in scores:
+                    raise ConfigError(f"{stage_name(stage)} stands twice; one recipe edits with it once")
+                scores.add(stage_name(stage))
             elif stage.into in scores or stage.into in ("id", "line", "kept", "reason"):
                 raise ConfigError(f"two columns would be called {stage.into!r}; give this stage another `into:`")
             else:
                 scores.add(stage.into)
+        reasons = [drop.reason for drop in self.drops]
+        for reason in reasons:
+            if reasons.count(reason) > 1:
+                raise ConfigError(f"two decisions drop with the reason {reason!r}; give one another `reason:`")
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The stages that write a score, in order."""
-        return tuple(stage for stage in self.stages if not isinstance(stage, Keep))
+        return tuple(stage for stage in self.stages if not isinstance(stage, (Keep, Edit)))
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The stages that write documents anew, in order."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Edit))
 
     @property
     def decisions(self) -> tuple[Keep, ...]:
-        """The stages that drop, in order."""
+        """The stages that only decide, in order."""
         return tuple(stage for stage in self.stages if isinstance(stage, Keep))
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        """Everything that a document can be dropped by, in order: a decision once, an edit once for each of its reasons."""
+        return tuple(drop for stage in self.stages for drop in drops_of(stage))
 
     @property
     def title(self) -> str:
@@ -86,26 +133,31 @@ class Recipe:
     def resolved(self) -> dict[str, Any]:
         """All that decides the output, JSON-able: name, profile, and every stage with every parameter, defaults included."""
         side = {"profile": self.profile} if self.profile else {}
+        rows = {"rows": [dataclasses.asdict(layout) for layout in self.rows]} if self.rows else {}
         stages = [{stage_name(stage): dataclasses.asdict(cast(Any, stage))} for stage in self.stages]
-        return {"name": self.name, **side, "stages": stages}
+        return {"name": self.name, **side, **rows, "stages": stages}
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = (), profile: str | None = None) -> Recipe:
     """The recipe in `path`: the side `profile` of it, with `overrides` of the form SCORE.PARAMETER=VALUE put in their place.
+
+    An edit has no score: EDIT.PARAMETER=VALUE, with its name in STAGES.
 
     Without overrides the sides that are not asked for are checked, too. Raises ConfigError naming file, line and key.
     """
     node = strict_yaml.compose(path)
     name = str(path)
     entries = strict_yaml.mapping(node, name, "")
-    allowed = (*_TEXTS, "profile", "stages")
+    allowed = (*_TEXTS, "profile", "rows", "stages")
     for key, value in entries.items():
         if key not in allowed:
             strict_yaml.fail(value, name, key, f"unknown key; allowed: {', '.join(allowed)}")
     for key in ("name", "stages"):
         if key not in entries:
             strict_yaml.fail(node, name, key, "missing; it has no default")
-    texts = {key: strict_yaml.build(entries[key], str, name, key) for key in _TEXTS if key in entries}
+    texts: dict[str, Any] = {key: strict_yaml.build(entries[key], str, name, key) for key in _TEXTS if key in entries}
+    if "rows" in entries:
+        texts["rows"] = strict_yaml.build(entries["rows"], tuple[RowLayout, ...], name, "rows")
     items = _items(entries["stages"], name)
     profiles = _profiles(items, entries.get("profile"), name)
     chosen = _chosen(profile, profiles, name)
@@ -127,6 +179,13 @@ def recipe_hash(resolved: dict[str, Any], identities: dict[str, dict[str, str]])
 def stage_name(stage: Stage) -> str:
     """The stage's name in STAGES, as a recipe writes it."""
     return next(name for name, cls in STAGES.items() if type(stage) is cls)
+
+
+def drops_of(stage: Stage) -> tuple[Drop, ...]:
+    """What a document can be dropped by at `stage`."""
+    if isinstance(stage, Keep):
+        return (stage,)
+    return tuple(Refusal(edit=stage_name(stage), reason=reason) for reason in stage.reasons) if isinstance(stage, Edit) else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,15 +256,6 @@ def _build(items: Sequence[_Item], rest: dict[str, Any], path: str) -> Recipe:
         raise ConfigError(f"{path}: {side}{error}") from None
 
 
-def _check_keep(keep: Keep, scores: set[str], reasons: set[str]) -> None:
-    if keep.score not in scores:
-        have = ", ".join(sorted(scores)) or "none yet"
-        raise ConfigError(f"keep: no earlier stage writes the score {keep.score!r}; scores so far: {have}")
-    if keep.reason in reasons:
-        raise ConfigError(f"keep: two decisions drop with the reason {keep.reason!r}; give one another `reason:`")
-    reasons.add(keep.reason)
-
-
 def _apply(override: str, items: Sequence[_Item], path: str) -> None:
     """Put VALUE of `SCORE.PARAMETER=VALUE` into the YAML nodes, so that it is read as strictly as the file itself."""
     target, equals, value = override.partition("=")
@@ -215,6 +265,9 @@ def _apply(override: str, items: Sequence[_Item], path: str) -> None:
     scores = []
     for item in items:
         entries = strict_yaml.mapping(item.parameters, path, item.key)
+        if item.name == score and hasattr(STAGES[item.name], "edit"):
+            _replace(cast(MappingNode, item.parameters), parameter, value)
+            return
         own = entries.get("into") or (entries.get("score") if parameter not in ("into",) else None)
         if isinstance(own, ScalarNode):
             is_measure = "into" in entries

@@ -59,7 +59,7 @@ def run_review(run: str, *, task: str, limit: int, index: str) -> None:
     if task and task not in tasks:
         raise ConfigError(f"--task {task}: nothing was found of it; found: {', '.join(tasks) or 'nothing at all'}")
     shown = [finding for finding in found if not task or finding.task == task][:limit]
-    texts = contamination.texts_of(shown)
+    texts = contamination.texts_of(run, shown)
     for finding in shown:
         show(report.side_by_side(finding, texts[finding], loaded))
     show(report.task_table(tasks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe
 from dolmino_cli.shards.listing import Shard
-from dolmino_cli.shards.reading import read_batches
+from dolmino_cli.shards.reading import Quarantined, read_batches
 
 SAMPLE_SHARDS = 4
 SAMPLE_DOCUMENTS_PER_SHARD = 4000
@@ -55,7 +55,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     listed bytes they stand for.
     """
     prepare(recipe, options)
-    tally, seconds = StageTally.of(recipe.decisions), defaultdict[str, float](float)
+    tally, seconds = StageTally.of(recipe.drops), defaultdict[str, float](float)
     chosen = (
         [shards[i * len(shards) // SAMPLE_SHARDS] for i in range(SAMPLE_SHARDS)] if len(shards) > SAMPLE_SHARDS else list(shards)
     )
@@ -67,7 +67,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
         if options.scores:
             existing = ExistingScores(options.scores, shard.name, score_columns(recipe))
         documents, ends = 0, time.perf_counter() + SAMPLE_SECONDS_PER_SHARD
-        for batch, quarantined in read_batches(shard, on_error=options.on_error, batch_bytes=_SAMPLE_BATCH_BYTES):
+        for batch, quarantined in _batches(recipe, shard, options):
             if len(batch) == 0:
                 continue
             outcome_scores = existing.take(batch) if existing else None
@@ -90,7 +90,7 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
             tally.bytes_in += pc.sum(pc.binary_length(batch.text)).as_py()
             sampled_bytes += _stored_bytes(batch, compressed=not shard.path.endswith(("jsonl", "json", "ndjson")))
             written_bytes += (
-                _stored_bytes(batch.where(outcome.kept), compressed=True, zstd_level=options.zstd_level) if options.decide else 0
+                _stored_bytes(outcome.documents, compressed=True, zstd_level=options.zstd_level) if options.decide else 0
             )
             documents += len(batch)
             if documents >= SAMPLE_DOCUMENTS_PER_SHARD or time.perf_counter() > ends:
@@ -111,10 +111,14 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     )
 
 
+def _batches(recipe: Recipe, shard: Shard, options: Options) -> Iterator[tuple[Batch, list[Quarantined]]]:
+    return read_batches(shard, on_error=options.on_error, batch_bytes=_SAMPLE_BATCH_BYTES, rows=recipe.rows)
+
+
 def _warm_up(recipe: Recipe, batch: Batch, existing: Mapping[str, pa.Array] | None) -> None:
     few = batch.where(np.arange(len(batch)) < _WARM_UP_DOCUMENTS)
     head = {score: column.slice(0, len(few)) for score, column in existing.items()} if existing else None
-    evaluate(recipe, few, tally=StageTally.of(recipe.decisions), seconds=defaultdict(float), existing=head)
+    evaluate(recipe, few, tally=StageTally.of(recipe.drops), seconds=defaultdict(float), existing=head)
 
 
 def _stored_bytes(batch: Batch, *, compressed: bool, zstd_level: int = 3) -> int:

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from dolmino_cli.documents import Batch
 from dolmino_cli.pipeline.agreement import compare
 from dolmino_cli.pipeline.tally import StageTally
-from dolmino_cli.recipe import Recipe
+from dolmino_cli.recipe import Recipe, drops_of, stage_name
+from dolmino_cli.shards.conversion import rewritten
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Measure, evidence_name, explains
+from dolmino_cli.stages.stage import Edit, Measure, evidence_name, explains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,10 @@ class Evaluated:
     """The outcome for one batch; all columns have one row per document of it, in order.
 
     `reason` is null where the document is kept. A score is null where it was not measured. Evidence columns of measures that
-    explain stand among the scores.
+    explain stand among the scores. `documents` are those kept, as they are to be written.
     """
 
+    documents: Batch
     scores: dict[str, pa.Array]
     kept: np.ndarray
     reason: pa.Array
@@ -60,10 +62,21 @@ def evaluate(
     scores: dict[str, pa.Array] = {}
     remaining = batch
     text_bytes = pc.binary_length(batch.text).to_numpy()
-    decisions = recipe.decisions
+    number = 0  # of the next way to be dropped
     for stage in recipe.stages:
         started = time.perf_counter()
-        if not isinstance(stage, Keep):
+        if isinstance(stage, Edit):
+            edited, dropped = _edit(stage, remaining)
+            places, arriving = np.flatnonzero(alive), np.ones(len(remaining), dtype=bool)
+            for reason in range(len(stage.reasons)):
+                goes = dropped == reason
+                tally.add(number + reason, keeps=~goes[arriving], text_bytes=text_bytes[places[arriving]], near=0)
+                arriving &= ~goes
+            dropped_by[places[~arriving]] = number + dropped[~arriving]
+            alive[places[~arriving]] = False
+            remaining = edited
+            seconds[stage_name(stage)] += time.perf_counter() - started
+        elif not isinstance(stage, Keep):
             if existing is not None and stage.into in existing:
                 scores |= {name: existing[name] for name in columns(stage)}
             elif measure_dropped or len(remaining) == total:
@@ -72,7 +85,6 @@ def evaluate(
                 scores |= {name: _spread(column, alive) for name, column in _measure(stage, remaining, tally).items()}
             seconds[stage.into] += time.perf_counter() - started
         elif decide:
-            number = decisions.index(stage)
             column = scores[stage.score]
             of_remaining = column if len(remaining) == total else column.filter(pa.array(alive))
             keeps = stage.decide(of_remaining, remaining)
@@ -88,9 +100,10 @@ def evaluate(
                 alive[places[~keeps]] = False
                 remaining = remaining.where(keeps)
             seconds[stage.reason] += time.perf_counter() - started
-    reasons = pa.array([decision.reason for decision in decisions], pa.string())
-    reason = reasons.take(pa.array(dropped_by, mask=dropped_by < 0))
-    return Evaluated(scores=scores, kept=alive, reason=reason)
+        number += len(drops_of(stage))
+    reasons = pa.array([drop.reason for drop in recipe.drops], pa.string())
+    reason_of = reasons.take(pa.array(dropped_by, mask=dropped_by < 0))
+    return Evaluated(documents=remaining, scores=scores, kept=alive, reason=reason_of)
 
 
 def columns(measure: Measure) -> dict[str, pa.DataType | None]:
@@ -109,6 +122,16 @@ def _measure(stage: Measure, batch: Batch, tally: StageTally) -> dict[str, pa.Ar
         assert len(column) == len(batch), f"{stage!r} gave {len(column)} scores for {len(batch)} documents"
     compare(stage, batch, found[0], tally.agreements)
     return dict(zip(columns(stage), found, strict=True))
+
+
+def _edit(stage: Edit, batch: Batch) -> tuple[Batch, np.ndarray]:
+    """The documents that stay, written anew; and per document of `batch` the number of its reason, -1 where it stays."""
+    edited = stage.edit(batch)
+    assert len(edited.text) == len(edited.id) == len(edited.metadata) == len(edited.dropped) == len(batch), f"{stage!r} lost rows"
+    stays = edited.dropped < 0
+    left, chosen = batch.where(stays), pa.array(stays)
+    metadata = [more for more, kept in zip(edited.metadata, stays.tolist(), strict=True) if kept]
+    return rewritten(left, edited.id.filter(chosen), edited.text.filter(chosen), metadata), edited.dropped
 
 
 def _spread(scores: pa.Array, alive: np.ndarray) -> pa.Array:

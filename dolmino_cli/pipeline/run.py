@@ -16,7 +16,7 @@ from dolmino_cli.pipeline import existing_scores
 from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
-from dolmino_cli.recipe import Recipe, recipe_hash
+from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
 from dolmino_cli.shards.ledger import LedgerEntry, difference, input_identity, load_all
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.storage import Output
@@ -42,7 +42,7 @@ class Run:
     @property
     def tally(self) -> StageTally:
         """Counts over the finished shards."""
-        return total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.decisions)
+        return total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.drops)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -84,10 +84,19 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
 
 
 def prepare(recipe: Recipe, options: Options) -> dict[str, dict[str, str]]:
-    """What every measure loads, by score name; scores taken from an earlier run need nothing."""
+    """What every measure and edit loads, by score or edit name; scores taken from an earlier run need nothing.
+
+    Raises ConfigError where the options do not go with edits: those write what later stages measure, so that documents
+    cannot be measured without them, or after they were dropped.
+    """
+    for edit in recipe.edits:
+        if not options.decide or options.measure_dropped:
+            asked = "--measure-dropped" if options.decide else "`dolmino score`"
+            raise ConfigError(f"{asked}: recipe {recipe.name!r} writes documents anew ({stage_name(edit)}); use `dolmino filter`")
+    loaded = {stage_name(edit): edit.prepare() for edit in recipe.edits}
     if options.scores:
-        return existing_scores.check_same_measures(options.scores, recipe)
-    return {measure.into: measure.prepare() for measure in recipe.measures}
+        return existing_scores.check_same_measures(options.scores, recipe) | loaded
+    return {measure.into: measure.prepare() for measure in recipe.measures} | loaded
 
 
 def execute(run: Run, *, workers: int, counters: Counters | None = None) -> Iterator[LedgerEntry]:
@@ -123,13 +132,13 @@ def unmet_expectations(run: Run) -> list[str]:
     """Decisions whose retention left its published band, in words."""
     problems = []
     tally = run.tally
-    for number, decision in enumerate(run.recipe.decisions):
-        if decision.expect is None:
+    for number, drop in enumerate(run.recipe.drops):
+        if drop.expect is None:
             continue
-        got = tally.retention_percent(number, decision.expect.of)
-        if got is not None and abs(got - decision.expect.percent) > decision.expect.within:
-            what = "all documents" if decision.expect.of == "all" else "documents"
-            problems.append(f"{decision.reason} keeps {got:.1f} % of {what}, expected {decision.expect.band}")
+        got = tally.retention_percent(number, drop.expect.of)
+        if got is not None and abs(got - drop.expect.percent) > drop.expect.within:
+            what = "all documents" if drop.expect.of == "all" else "documents"
+            problems.append(f"{drop.reason} keeps {got:.1f} % of {what}, expected {drop.expect.band}")
     return problems
 
 

@@ -65,11 +65,12 @@ def run_shard(task: ShardTask) -> LedgerEntry:
     """
     with ExitStack() as unfinished:
         sinks = _Sinks(task, unfinished)
-        tally, seconds = StageTally.of(task.recipe.decisions), defaultdict[str, float](float)
+        tally, seconds = StageTally.of(task.recipe.drops), defaultdict[str, float](float)
         existing = None
         if task.options.scores:
             existing = ExistingScores(task.options.scores, task.shard.name, score_columns(task.recipe))
-        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=batch_bytes(task.recipe, task.options))
+        asked_bytes = batch_bytes(task.recipe, task.options)
+        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=asked_bytes, rows=task.recipe.rows)
         while True:
             started = time.perf_counter()
             following = next(batches, None)
@@ -153,7 +154,7 @@ class _Sinks:
             self._attributes = Sidecar(self._create(name), attributes.schema)
         self._attributes.write(attributes)
         if self._documents is not None:
-            self._documents.write(batch.where(outcome.kept).record)
+            self._documents.write(outcome.documents.record)
         if self._rejects is not None:
             self._rejects.write(batch.where(~outcome.kept).record)
 

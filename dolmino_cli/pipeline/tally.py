@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from dolmino_cli.pipeline.agreement import Agreement
+from dolmino_cli.recipe import Drop
 from dolmino_cli.shards.ledger import LedgerEntry
-from dolmino_cli.stages.keep import Keep
 
 
 @dataclass(kw_only=True)
 class Step:
-    """One decision: what came to it and what it dropped. Bytes are UTF-8 bytes of text.
+    """One way to be dropped: what came to it and what it dropped. Bytes are UTF-8 bytes of the text that was read.
 
     `near` counts documents whose score lies within the measure's tolerance of the bound.
     """
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(kw_only=True)
 class StageTally:
-    """Counts of a shard or a run: documents in, each decision's step, quarantined records.
+    """Counts of a shard or a run: documents in, a step for each way to be dropped, quarantined records.
 
     `agreements` has, by score, how far an approximate measure's lay from their definition on a sample.
     """
@@ -43,9 +43,9 @@ class StageTally:
     agreements: dict[str, Agreement] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, decisions: Sequence[Keep]) -> StageTally:
-        """Zero of everything, a step per decision."""
-        return cls(steps=[Step(reason=decision.reason) for decision in decisions])
+    def of(cls, drops: Sequence[Drop]) -> StageTally:
+        """Zero of everything, a step per way to be dropped."""
+        return cls(steps=[Step(reason=drop.reason) for drop in drops])
 
     @property
     def documents_kept(self) -> int:
@@ -54,7 +54,7 @@ class StageTally:
 
     @property
     def bytes_kept(self) -> int:
-        """Bytes of text that no decision dropped."""
+        """Bytes of text, as it was read, that no decision dropped."""
         return self.bytes_in - sum(step.bytes_dropped for step in self.steps)
 
     def retention_percent(self, number: int, of: Literal["arriving", "all"]) -> float | None:
@@ -121,9 +121,9 @@ class StageTally:
         )
 
 
-def total(tallies: Iterable[StageTally], decisions: Sequence[Keep]) -> StageTally:
+def total(tallies: Iterable[StageTally], drops: Sequence[Drop]) -> StageTally:
     """The sum over shards; zero of everything for no shards."""
-    summed = StageTally.of(decisions)
+    summed = StageTally.of(drops)
     for tally in tallies:
         summed.merge(tally)
     return summed

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from dolmino_cli.recipe import Recipe, Stage, stage_name
 from dolmino_cli.stages.keep import Keep
+from dolmino_cli.stages.stage import Edit
 
 _COLUMNS = 110
 
@@ -28,7 +29,9 @@ def recipe_lines(recipe: Recipe) -> Iterator[str]:
         others = ", ".join(other for other in recipe.profiles if other != recipe.profile)
         yield f"  {'profile:':<11}{recipe.profile}" + (f" (there is also: {others})" if others else "")
     yield from textwrap.wrap(recipe.notes, _COLUMNS, initial_indent="  ", subsequent_indent="  ")
-    if not recipe.decisions:
+    for layout in recipe.rows:
+        yield f"  {layout}"
+    if not recipe.drops:
         yield "  drops nothing"
     for stage in recipe.stages:
         yield f"  {_stage_line(stage)}"
@@ -39,7 +42,10 @@ def _stage_line(stage: Stage) -> str:
         expected = f", expected to keep {stage.expect.percent:g} ± {stage.expect.within:g} %" if stage.expect else ""
         return f"keep {stage.rule}, else dropped as {stage.reason!r}{expected}; without a score: {stage.missing}"
     given = {key: value for key, value in dataclasses.asdict(cast(Any, stage)).items() if key != "into" and value is not None}
-    return f"{stage.into} = {stage_name(stage)}: {', '.join(f'{key} {_shown(value)}' for key, value in given.items())}"
+    parameters = ", ".join(f"{key} {_shown(value)}" for key, value in given.items())
+    if isinstance(stage, Edit):
+        return f"{stage_name(stage)}: {parameters or 'as it is'}; else dropped as {', '.join(map(repr, stage.reasons))}"
+    return f"{stage.into} = {stage_name(stage)}: {parameters}"
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,10 @@ from dolmino_cli.report.amounts import big_bytes, duration
 
 
 def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = None) -> Table:
-    """A row per decision. Bytes are UTF-8 bytes of text; retention is of what came to that decision, or of all."""
+    """A row per way to be dropped. Bytes are UTF-8 bytes of the text that was read.
+
+    Retention is of what came to that decision, or of all.
+    """
     table = Table(title=title or f"{recipe.title}: what happened to every document", title_justify="left")
     table.add_column("")
     for heading in ("documents", "text", "retention", "expected"):
@@ -20,7 +23,7 @@ def waterfall_table(recipe: Recipe, tally: StageTally, *, title: str | None = No
     table.add_row("in", f"{records:,}", big_bytes(tally.bytes_in), "", "")
     if tally.quarantined:
         table.add_row("  quarantined (unreadable)", f"-{tally.quarantined:,}", "", "", "")
-    for number, (decision, step) in enumerate(zip(recipe.decisions, tally.steps, strict=True)):
+    for number, (decision, step) in enumerate(zip(recipe.drops, tally.steps, strict=True)):
         # Of what came to the decision, or, where that is what is published, of all.
         of = decision.expect.of if decision.expect else "arriving"
         retention = tally.retention_percent(number, of)
@@ -64,7 +67,7 @@ def agreement_lines(recipe: Recipe, tally: StageTally) -> list[str]:
         )
         if found.unlike:
             said += f", {found.unlike:,} with one score only"
-        steps = [step for step, keep in zip(tally.steps, recipe.decisions, strict=True) if keep.score == score]
+        steps = [step for step, keep in zip(tally.steps, recipe.drops, strict=True) if keep.score == score]
         if any(step.documents_in for step in steps):
             said += f"; {sum(step.near for step in steps):,} documents lie that close to a bound"
         lines.append(said)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+
+from dolmino_cli.documents import Batch
 
 # How our own columns are told from others' when they come back: written on the field, kept by Parquet.
 _MARK = b"dolmino"
@@ -69,3 +72,27 @@ def _json_lines(rows: Iterable[dict[str, Any]], values: list[str], extras: list[
         for more in further:
             line = line[:-1] + (b"," if fields else b"") + more[1:]
         yield line + b"\n"
+
+
+def rewritten(batch: Batch, id: pa.Array, text: pa.Array, metadata: Sequence[Mapping[str, Any] | None]) -> Batch:
+    """`batch` with other ids and texts, one per document, and entries added to each `metadata`; records become JSON lines.
+
+    Every further field of a document keeps its bytes. A `metadata` that is no object goes to the entry `metadata` of a new one.
+    """
+    lines = to_json_lines(batch.record).split(b"\n")[:-1] if pa.types.is_struct(batch.record.type) else batch.record.to_pylist()
+    records = []
+    for line, one_id, one_text, more in zip(lines, id.to_pylist(), text.to_pylist(), metadata, strict=True):
+        fields: dict[str, Any] = _FIELDS.decode(line)
+        fields |= {"id": one_id, "text": one_text}
+        if more:
+            fields["metadata"] = _with_entries(bytes(fields.get("metadata", b"null")), more)
+        records.append(_ENCODER.encode(fields))
+    return replace(batch, id=id, text=text, record=pa.array(records, pa.large_binary()), memo={})
+
+
+def _with_entries(metadata: bytes, more: Mapping[str, Any]) -> dict[str, Any]:
+    if metadata == b"null":
+        return dict(more)
+    if metadata[:1] != b"{":
+        return {"metadata": msgspec.Raw(metadata), **more}
+    return {**_FIELDS.decode(metadata), **more}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,8 +34,8 @@ DECODER = msgspec.json.Decoder(Document)
 _KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean"}
 
 
-def fault(line: bytes) -> str | None:
-    """Why `line` is no document, or None if it is one.
+def fault(line: bytes, *, required: Sequence[str] = ("id", "text")) -> str | None:
+    """Why `line` is no document, or None if it is one; `required` are the strings that it must have to be told so.
 
     A document is a JSON object (RFC 8259) in UTF-8 with strings `id` and `text`. A lone surrogate escape anywhere in it
     is refused too: no text has it, and no UTF-8 can hold it.
@@ -46,11 +47,11 @@ def fault(line: bytes) -> str | None:
     try:
         DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return _in_words(text) or f"invalid JSON: {error}"
+        return _in_words(text, required) or f"invalid JSON: {error}"
     return None
 
 
-def _in_words(text: str) -> str | None:
+def _in_words(text: str, required: Sequence[str]) -> str | None:
     # The fast decoder's messages count bytes, and name a lone surrogate as truncation: Python's json explains better.
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
@@ -62,7 +63,7 @@ def _in_words(text: str) -> str | None:
         return f"invalid JSON: {error}"
     if not isinstance(value, dict):
         return f"expected a JSON object on each line, got {_kind(value)}"
-    for name in ("id", "text"):
+    for name in required:
         if name not in value:
             return f"no field `{name}`; fields: {', '.join(list(value)[:12]) or 'none'}"
         if not isinstance(value[name], str):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -15,10 +16,13 @@ from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import DECODER, Document, OnError, Quarantined, fault
 from dolmino_cli.shards.formats import format_of
 from dolmino_cli.shards.lines import Lines, blocks
+from dolmino_cli.shards.rows import RowLayout, as_document
 from dolmino_cli.shards.storage import open_bytes
 
 
-def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True) -> Iterator[tuple[Batch, list[Quarantined]]]:
+def read(
+    path: str, *, on_error: OnError, batch_bytes: int, records: bool = True, rows: Sequence[RowLayout] = ()
+) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one JSONL file."""
     with open_bytes(path) as source:
         stream = PlainBytes(source, format_of(path).compression)
@@ -30,13 +34,19 @@ def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True
                 return
             documents, chosen = _fast(block)
             quarantined: list[Quarantined] = []
-            if documents is None:
+            written: list[bytes] | None = None
+            if documents is None and rows:
+                documents, chosen, quarantined, written = _rows(block, stream.problem, rows)
+            elif documents is None:
                 documents, chosen, quarantined = _line_by_line(block, stream.problem)
             if quarantined and on_error == "fail":
                 worst = quarantined[0]
                 raise DataError(worst.reason, path=path, line=worst.line)
             if documents or quarantined:
-                yield _batch(path, block, documents, chosen, records), quarantined
+                batch = _batch(path, block, documents, chosen, records and written is None)
+                if records and written is not None:
+                    batch = replace(batch, record=pa.array(written, pa.large_binary()))
+                yield batch, quarantined
 
 
 def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
@@ -76,6 +86,25 @@ def _line_by_line(block: Lines, problem: str | None) -> tuple[list[Document], np
         else:
             quarantined.append(Quarantined(line=block.first + i, reason=reason, record=line))
     return documents, np.array(chosen, np.int64), quarantined
+
+
+def _rows(
+    block: Lines, problem: str | None, layouts: Sequence[RowLayout]
+) -> tuple[list[Document], np.ndarray, list[Quarantined], list[bytes]]:
+    """As `_line_by_line`, of lines that may be a publisher's rows; last the JSON of each document."""
+    documents, chosen, quarantined, written = [], [], [], []
+    last = len(block.starts) - 1
+    for i, (start, end) in enumerate(zip(block.starts.tolist(), block.ends.tolist(), strict=True)):
+        line = block.buffer[start:end].tobytes()
+        found = str(problem) if block.unfinished and i == last else as_document(line, layouts) if line.strip() else None
+        if isinstance(found, str):
+            quarantined.append(Quarantined(line=block.first + i, reason=found, record=line))
+        elif found is not None:
+            json, id, text = found
+            written.append(json)
+            documents.append(Document(id=id, text=text))
+            chosen.append(i)
+    return documents, np.array(chosen, np.int64), quarantined, written
 
 
 def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarray, records: bool) -> Batch:

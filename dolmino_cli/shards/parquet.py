@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from dolmino_cli.shards import s3
 from dolmino_cli.shards.conversion import to_json_lines
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError, Quarantined
+from dolmino_cli.shards.rows import RowLayout, as_document
 from dolmino_cli.shards.storage import open_bytes
 
 # A column chunk is fetched this much at a time instead of whole: row groups of 1 GB exist. S3 pays per request.
@@ -24,18 +26,22 @@ _PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
 _MOST_ROWS = 1 << 16
 
 
-def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True) -> Iterator[tuple[Batch, list[Quarantined]]]:
+def read(
+    path: str, *, on_error: OnError, batch_bytes: int, records: bool = True, rows: Sequence[RowLayout] = ()
+) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one Parquet file. Lines are row numbers, from 1.
+
+    Documents made of a publisher's rows have JSON as their records, without the columns that are null.
 
     A damaged file ends, in quarantine, with one set-aside record of 0 bytes at the row that was reached; a file without
     proper `id` and `text` columns has all of its rows set aside (as JSON).
     """
     row = 1
-    rows = _rows(path, batch_bytes)
+    pieces = _rows(path, batch_bytes)
     while True:
         try:
             with storage_errors("read", path):
-                batch = _next(rows)
+                batch = _next(pieces)
         except _Damaged as damage:
             if on_error == "fail":
                 raise DataError(damage.reason, path=path, line=row if row > 1 else None) from None
@@ -44,6 +50,13 @@ def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True
             return
         if batch is None:
             return
+        if rows and any(_column_problem(batch.schema, name) for name in ("id", "text")):
+            made, quarantined = _from_rows(path, batch, row, rows)
+            if quarantined and on_error == "fail":
+                raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
+            yield made if records else replace(made, record=pa.nulls(len(made))), quarantined
+            row += len(batch)
+            continue
         reasons = _reasons(batch)
         quarantined = [Quarantined(line=row + i, reason=reasons[i], record=_as_json(batch, i)) for i in sorted(reasons)]
         if quarantined and on_error == "fail":
@@ -52,6 +65,22 @@ def read(path: str, *, on_error: OnError, batch_bytes: int, records: bool = True
         good[list(reasons)] = False
         yield _batch(path, batch, row, good, records=records), quarantined
         row += len(batch)
+
+
+def _from_rows(path: str, batch: pa.RecordBatch, first: int, layouts: Sequence[RowLayout]) -> tuple[Batch, list[Quarantined]]:
+    found = []
+    for i in range(len(batch)):
+        line = _as_json(batch, i)
+        found.append((first + i, line, as_document(line, layouts)))
+    good = [(row, *document) for row, _, document in found if not isinstance(document, str)]
+    made = Batch(
+        shard=path,
+        id=pa.array([id for _, _, id, _ in good], pa.large_string()),
+        text=pa.array([text for _, _, _, text in good], pa.large_string()),
+        record=pa.array([json for _, json, _, _ in good], pa.large_binary()),
+        line=pa.array([row for row, _, _, _ in good], pa.int64()),
+    )
+    return made, [Quarantined(line=row, reason=why, record=line) for row, line, why in found if isinstance(why, str)]
 
 
 class _Damaged(Exception):

@@ -15,6 +15,7 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.pipeline.names import attributes_name
 from dolmino_cli.shards.ledger import LedgerEntry, load_all
 from dolmino_cli.shards.reading import read_batches
+from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.shards.storage import Output, fetch, join
 
 _INDEXED = ("ngram_overlap", "in_index")
@@ -91,12 +92,13 @@ def by_task(found: Sequence[Finding]) -> dict[str, TaskReport]:
     return dict(sorted(reports.items(), key=lambda item: (-item[1].documents, item[0])))
 
 
-def texts_of(found: Sequence[Finding]) -> dict[Finding, str]:
-    """The documents' texts, read again from the run's inputs, which must not have changed."""
+def texts_of(run: str, found: Sequence[Finding]) -> dict[Finding, str]:
+    """The documents' texts, read again from the inputs of `run`, which must not have changed."""
+    rows = [RowLayout(**layout) for layout in _summary(run)["recipe"].get("rows", ())]
     texts: dict[Finding, str] = {}
     for path in sorted({finding.path for finding in found}):
         wanted = {finding.line: finding for finding in found if finding.path == path}
-        for batch, _ in read_batches(path, on_error="quarantine"):
+        for batch, _ in read_batches(path, on_error="quarantine", rows=rows):
             for row, line in enumerate(batch.line.to_pylist()):
                 if line in wanted and batch.id[row].as_py() == wanted[line].id:
                     texts[wanted[line]] = batch.text[row].as_py()
