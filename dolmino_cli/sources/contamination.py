@@ -23,7 +23,7 @@ _INDEXED = ("ngram_overlap", "in_index")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One document that a decision over one of these measures dropped, with what it was dropped for. Places are bytes of its text."""
+    """One document that a decision by an index dropped, with what it was dropped for. Places are bytes of its text."""
 
     shard: str
     path: str

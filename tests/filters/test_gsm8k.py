@@ -10,7 +10,7 @@ import pytest
 from dolmino_cli.sources.evaluation_index import IndexOptions, build_index
 from dolmino_cli.sources.evaluation_sets import EvaluationSet
 from tests.filters.make import document, run_recipe
-from tests.pipeline.make import write_shard
+from tests.pipeline.make import read_lines, write_shard
 
 TEST = "Ann has 3 red pears and buys 4 green ones at the market. How many pears does Ann have now?"
 TRAIN = "A cat sleeps 14 hours of every day in summer. For how many hours is it awake in a week?"
@@ -44,3 +44,15 @@ def test_every_guard_refuses_what_it_is_for(tmp_path: Path, overrides: list[str]
     ran = run_recipe("gsm8k", None, [shard], tmp_path / "out", overrides)
     assert ran.reasons == {name: reason for name, (_, reason) in DOCUMENTS.items()}
     assert ran.counts["dropped"] == {"not_train": 1, "test_id": 1, "test_text": 3, "test_overlap": 2}
+
+
+def test_the_publishers_rows_are_read_in_both_forms(tmp_path: Path, overrides: list[str]) -> None:
+    rows = [
+        json.dumps({"question": question, "answer": answer.strip()}).encode()
+        for question in (TRAIN, TEST)
+        for answer in (MAIN, SOCRATIC)
+    ]
+    ran = run_recipe("gsm8k", None, [write_shard(tmp_path / "in/a.jsonl.zst", rows)], tmp_path / "out", overrides)
+    assert list(ran.reasons.values()) == [None, None, "test_text", "test_text"]
+    texts = [json.loads(line)["text"] for line in read_lines(tmp_path / "out/documents/a.jsonl.zst")]
+    assert texts == [TRAIN + MAIN, TRAIN + SOCRATIC]

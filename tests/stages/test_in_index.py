@@ -54,7 +54,9 @@ def test_of_several_instances_the_first_in_the_index_is_named(index: str) -> Non
 
 def test_ids_are_compared_letter_by_letter(tmp_path: Path) -> None:
     items = tmp_path / "items.jsonl"
-    items.write_text('{"id": "d2", "text": "One question of five words?"}\n{"id": "D1", "text": "And another one of six words?"}\n')
+    items.write_text(
+        '{"id": "d2", "text": "One question of five words?"}\n{"id": "D1", "text": "And another one of six words?"}\n'
+    )
     evaluation = EvaluationSet(path=str(items), fields=("text",), id="id", task="made", split="test")
     index = build_index([evaluation], str(tmp_path / "evals.index"), IndexOptions())
     scores, evidence = InIndex(index=str(index.path), by="id", into="listed").explain(batch_of("x", "y", "z"))
@@ -74,5 +76,5 @@ def test_it_finds_what_looking_for_every_instance_finds(tmp_path: Path) -> None:
 
 
 def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no evaluation index at .*dolmino decontaminate index"):
+    with pytest.raises(ConfigError, match=r"no evaluation index at .*dolmino decontaminate index"):
         InIndex(index=str(tmp_path / "none.index"), by="id", into="listed").prepare()
