@@ -60,7 +60,10 @@ def test_from_labelled_documents_to_a_filter(
         ((), "no documents; give LABELLED files, or --positives and --negatives"),
         (("--positives", "sums"), "documents of one kind only; give --negatives too, or LABELLED files that have both"),
         (("both.jsonl.zst",), "no positive label: say which values of 'label' mean a document to find: --positive math"),
-        (("--positives", "sums", "--negatives", "sums"), "sums/a.jsonl.zst is given twice, with labels that may differ; give it once"),
+        (
+            ("--positives", "sums", "--negatives", "sums"),
+            "sums/a.jsonl.zst is given twice, with labels that may differ; give it once",
+        ),
         (("--positives", "sums", "--negatives", "talk", "--newlines", "crlf"), "--newlines 'crlf': allowed: dclm, space"),
     ],
 )

@@ -13,13 +13,17 @@ from tests.pipeline.make import read_json, read_lines, write_shard
 
 SOURCES_PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
 
-# OLMo 2 paper, Table 5, the high quality subset (what is not mathematics), in its order: row -> recipe.
+# OLMo 2 paper, Table 5, the high quality subset and the math mix, in its order: row -> recipe.
 TABLE_5 = {
     "DCLM-Baseline, FastText top 7%, FineWeb >= 2": "dclm",
     "FLAN from Dolma 1.7, decontaminated": "flan",
     "peS2o from Dolma 1.7": "pes2o",
     "Wikipedia & Wikibooks from Dolma 1.7": "wiki",
     "Stack Exchange, 09/30/2024 dump, curated Q&A data": "stackexchange",
+    "MathCoder2 Synth Books Ajibawa-2023 M-A-P Matrix": "mathcoder2-synth",
+    "Metamath OWM-filtered": "metamath",
+    "CodeSearchNet OWM-filtered": "codesearchnet-owm",
+    "GSM8K Train split": "gsm8k",
 }
 # Table 10, every row in its order.
 TABLE_10 = {

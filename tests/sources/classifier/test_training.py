@@ -121,5 +121,5 @@ def test_settings_are_refused_when_they_are_made(wrong: dict[str, Any], problem:
 
 @pytest.mark.parametrize("percent", [0.0, 100.0, -1.0])
 def test_some_must_be_held_out_and_some_not(tmp_path: Path, percent: float) -> None:
-    with pytest.raises(ConfigError, match="--held-out .*: allowed: above 0 and below 100 percent"):
+    with pytest.raises(ConfigError, match=r"--held-out .*: allowed: above 0 and below 100 percent"):
         request(tmp_path, held_out_percent=percent)
