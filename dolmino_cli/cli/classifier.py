@@ -7,8 +7,40 @@ from typing import Annotated
 import typer
 
 from dolmino_cli.cli.arguments import DryRun, OnError, OutputOption
+from dolmino_cli.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train a text classifier for the stage `fasttext`.")
+
+Labelled = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[LABELLED]...",
+        help="Shards of documents that each say their label: files, folders, globs, s3://, hf://datasets/ORG/NAME/... "
+        "Records need a `text`, and no `id`.",
+        show_default=False,
+    ),
+]
+LabelField = Annotated[
+    str, typer.Option("--label-field", metavar="PATH", help="Where a document has its label; also looked for in metadata.")
+]
+Positive = Annotated[list[str] | None, typer.Option(metavar="VALUE", help="A label of documents to find. Repeatable.")]
+Negative = Annotated[
+    list[str] | None, typer.Option(metavar="VALUE", help="A label of the others. Repeatable. Default: every other label.")
+]
+Positives = Annotated[
+    list[str] | None, typer.Option(metavar="DOCS", help="Shards of documents to find, whatever they say. Repeatable.")
+]
+Negatives = Annotated[list[str] | None, typer.Option(metavar="DOCS", help="Shards of other documents. Repeatable.")]
+HeldOut = Annotated[float, typer.Option(metavar="PERCENT", help="Of the texts, set aside to judge the model by.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the choice of held-out texts, and of fastText.")]
+Epochs = Annotated[int, typer.Option(metavar="N", help="How often every text is seen.")]
+LearningRate = Annotated[float, typer.Option(metavar="RATE", help="At the start; it falls to 0.")]
+Dim = Annotated[int, typer.Option(metavar="N", help="Length of the vectors.")]
+WordNgrams = Annotated[int, typer.Option(metavar="N", help="Longest run of words with a vector.")]
+Buckets = Annotated[int, typer.Option(metavar="N", help="Vectors that runs of words share.")]
+MinCount = Annotated[int, typer.Option(metavar="N", help="How often a word must occur to count.")]
+Threads = Annotated[int, typer.Option(metavar="N", help="More than 1 is faster and gives another model every time.")]
+Newlines = Annotated[str, typer.Option(metavar="dclm|space", help="How a text becomes one line; as in the stage `fasttext`.")]
 
 
 @app.callback()
@@ -19,49 +51,22 @@ def group() -> None:
 @app.command("train")
 def train(
     output: OutputOption,
-    labelled: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LABELLED]...",
-            help="Shards of documents that each say their label: files, folders, globs, s3://, hf://datasets/ORG/NAME/... "
-            "Records need a `text`, and no `id`.",
-            show_default=False,
-        ),
-    ] = None,
-    label_field: Annotated[
-        str, typer.Option("--label-field", metavar="PATH", help="Where a document has its label; also looked for in metadata.")
-    ] = "label",
-    positive: Annotated[
-        list[str] | None,
-        typer.Option("--positive", metavar="VALUE", help="A label of documents to find. Repeatable.", show_default=False),
-    ] = None,
-    negative: Annotated[
-        list[str] | None,
-        typer.Option("--negative", metavar="VALUE", help="A label of the others. Repeatable. Default: every other label."),
-    ] = None,
-    positives: Annotated[
-        list[str] | None,
-        typer.Option("--positives", metavar="DOCS", help="Shards of documents to find, whatever they say. Repeatable."),
-    ] = None,
-    negatives: Annotated[
-        list[str] | None, typer.Option("--negatives", metavar="DOCS", help="Shards of other documents. Repeatable.")
-    ] = None,
-    held_out: Annotated[
-        float, typer.Option("--held-out", metavar="PERCENT", help="Of the texts, set aside to judge the model by.")
-    ] = 10.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the choice of held-out texts, and of fastText.")] = 0,
-    epochs: Annotated[int, typer.Option("--epochs", metavar="N", help="How often every text is seen.")] = 10,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="At the start; it falls to 0.")] = 0.5,
-    dim: Annotated[int, typer.Option("--dim", metavar="N", help="Length of the vectors.")] = 100,
-    word_ngrams: Annotated[int, typer.Option("--word-ngrams", metavar="N", help="Longest run of words with a vector.")] = 2,
-    buckets: Annotated[int, typer.Option("--buckets", metavar="N", help="Vectors that runs of words share.")] = 200_000,
-    min_count: Annotated[int, typer.Option("--min-count", metavar="N", help="How often a word must occur to count.")] = 3,
-    threads: Annotated[
-        int, typer.Option("--threads", metavar="N", help="More than 1 is faster and gives another model every time.")
-    ] = 1,
-    newlines: Annotated[
-        str, typer.Option("--newlines", metavar="dclm|space", help="How a text becomes one line; as in the stage `fasttext`.")
-    ] = "dclm",
+    labelled: Labelled = None,
+    label_field: LabelField = "label",
+    positive: Positive = None,
+    negative: Negative = None,
+    positives: Positives = None,
+    negatives: Negatives = None,
+    held_out: HeldOut = 10.0,
+    seed: Seed = 0,
+    epochs: Epochs = 10,
+    learning_rate: LearningRate = 0.5,
+    dim: Dim = 100,
+    word_ngrams: WordNgrams = 2,
+    buckets: Buckets = 200_000,
+    min_count: MinCount = 3,
+    threads: Threads = 1,
+    newlines: Newlines = "dclm",
     error: OnError = "fail",
     dry_run: DryRun = False,
 ) -> None:
@@ -81,12 +86,12 @@ def train(
     from dolmino_cli.sources.classifier.labelled import Labels
     from dolmino_cli.sources.classifier.training import Settings, Training
 
-    labels = None
-    if labelled:
-        labels = Labels(field=label_field, positive=tuple(positive or ()), negative=tuple(negative or ()))
+    given = tuple(positive or ()), tuple(negative or ())
+    if any(given) and not labelled:
+        raise ConfigError("--positive and --negative name labels of LABELLED files, and there is none; shards go to --positives")
     training = Training(
         shards=shards_of(labelled or (), positives or (), negatives or ()),
-        labels=labels,
+        labels=Labels(field=label_field, positive=given[0], negative=given[1]) if labelled else None,
         settings=Settings(
             dim=dim,
             epochs=epochs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -17,7 +17,7 @@ from dolmino_cli.stages.ngram_index import NgramIndex, load_index
 from dolmino_cli.stages.ngram_overlap import EVIDENCE, evidence_rows
 
 _NOTHING = (-1, 0, 0)
-_ANCHOR_WORDS = 3
+_WORD = re.compile(r"\S+")
 
 Match = tuple[int, int, int]
 """Number of an instance (-1 for none), and where it stands in the text, in bytes of UTF-8."""
@@ -80,7 +80,7 @@ def _anchors(index: NgramIndex) -> Mapping[tuple[str, ...], list[int]]:
     for number in range(index.instances):
         if not index.is_too_short(number):
             inner = index.instance_text(number).split()[1:-1]
-            anchor = tuple(inner[:_ANCHOR_WORDS]) if len(inner) >= _ANCHOR_WORDS else ()
+            anchor = tuple(inner[:3]) if len(inner) >= 3 else ()
             anchors.setdefault(anchor, []).append(number)
     return anchors
 
@@ -88,19 +88,18 @@ def _anchors(index: NgramIndex) -> Mapping[tuple[str, ...], list[int]]:
 def _held(text: str, anchors: Mapping[tuple[str, ...], list[int]], index: NgramIndex) -> Match:
     """The first instance that `text` holds, and where."""
     words = text.split()
-    plain = " ".join(words)
-    for number in sorted(set(_candidates(words, anchors))):
-        wanted = index.instance_text(number).split()
-        if " ".join(wanted) in plain:
-            found = re.search(r"\s+".join(map(re.escape, wanted)), text)
-            assert found is not None, f"instance {number} is in the words of a text and not in the text"
-            start = len(text[: found.start()].encode())
-            return number, start, start + len(found.group().encode())
+    shared = anchors.keys() & {(), *zip(words, words[1:], words[2:], strict=False)}
+    plain = " ".join(words) if shared else ""
+    for number in sorted(number for anchor in shared for number in anchors[anchor]):
+        wanted = " ".join(index.instance_text(number).split())
+        at = plain.find(wanted)
+        if at >= 0:
+            starts = [found.start() for found in _WORD.finditer(text)]
+            start, end = (_place(plain, place, starts) for place in (at, at + len(wanted)))
+            return number, len(text[:start].encode()), len(text[:end].encode())
     return _NOTHING
 
 
-def _candidates(words: list[str], anchors: Mapping[tuple[str, ...], list[int]]) -> Iterator[int]:
-    yield from anchors.get((), ())
-    for anchor in zip(*(words[first:] for first in range(_ANCHOR_WORDS)), strict=False):
-        if anchor in anchors:
-            yield from anchors[anchor]
+def _place(plain: str, at: int, starts: list[int]) -> int:
+    """Where the character `at` of the words joined by spaces stands in the text whose words begin at `starts`."""
+    return starts[plain.count(" ", 0, at)] + at - (plain.rfind(" ", 0, at) + 1)

@@ -59,6 +59,10 @@ def test_from_labelled_documents_to_a_filter(
     [
         ((), "no documents; give LABELLED files, or --positives and --negatives"),
         (("--positives", "sums"), "documents of one kind only; give --negatives too, or LABELLED files that have both"),
+        (
+            ("--positives", "sums", "--negatives", "talk", "--positive", "math"),
+            "--positive and --negative name labels of LABELLED files, and there is none; shards go to --positives",
+        ),
         (("both.jsonl.zst",), "no positive label: say which values of 'label' mean a document to find: --positive math"),
         (
             ("--positives", "sums", "--negatives", "sums"),

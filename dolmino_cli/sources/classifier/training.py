@@ -18,12 +18,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 from dolmino_cli import __version__
 from dolmino_cli.documents import Batch
-from dolmino_cli.errors import ConfigError, MissingExtra, RunFailed
+from dolmino_cli.errors import ConfigError, DataError, MissingExtra, RunFailed
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import changes
@@ -258,10 +259,13 @@ def _publish(model: Path, output: Output, request: dict[str, Any], counts: Count
 
 def _finished(request: dict[str, Any], output: Output) -> dict[str, Any] | None:
     """The report of a model that is there; None where there is none. Raises ConfigError for one of another request."""
-    stored = output.read(REPORT)
+    stored = output.read(REPORT) if output.exists(MODEL) else None
     if stored is None:
         return None
-    report: dict[str, Any] = json.loads(stored)
+    try:
+        report = msgspec.json.decode(stored, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise DataError(f"damaged report of a classifier ({error}); delete it to train again", path=output.path(REPORT)) from None
     changed = changes({name: report.get(name) for name in request}, json.loads(json.dumps(request)), "request")
     if changed:
         raise ConfigError(f"{output.root} holds a classifier of another request: {'; '.join(changed)}; use another --output")

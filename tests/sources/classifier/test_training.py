@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.errors import ConfigError, DataError, RunFailed
+from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.sources.classifier import training as module
 from dolmino_cli.sources.classifier.held_out import judge
@@ -20,6 +21,7 @@ from dolmino_cli.sources.classifier.labelled import Counts
 from dolmino_cli.sources.classifier.training import Settings, Training, count, train
 from dolmino_cli.stages.fasttext import FastText
 from tests.pipeline.make import tree
+from tests.s3_server import S3Server
 from tests.sources.classifier.make import two_kinds
 from tests.stages.conftest import batch_of
 
@@ -88,6 +90,30 @@ def test_what_is_there_already_is_left_and_another_request_is_refused(tmp_path: 
     other = replace(one, settings=replace(SMALL, dim=16))
     with pytest.raises(ConfigError, match=r"another request: request\.settings\.dim: 8 -> 16; use another --output"):
         train(other, Output(str(tmp_path / "out")))
+
+
+def test_a_model_without_its_report_or_the_other_way_round_is_made_again(tmp_path: Path) -> None:
+    one, output = request(tmp_path / "in"), Output(str(tmp_path / "out"))
+    train(one, output)
+    before = tree(tmp_path / "out")
+    for name in ("model.bin", "model.json"):
+        (tmp_path / "out" / name).unlink()
+        train(one, output)
+        assert tree(tmp_path / "out") == before
+    (tmp_path / "out/model.json").write_text("{")
+    with pytest.raises(DataError, match=r"model\.json: damaged report of a classifier .*delete it to train again"):
+        train(one, output)
+
+
+def test_s3_in_and_out(tmp_path: Path, s3: S3Server) -> None:
+    local = two_kinds(tmp_path / "in")
+    clean = train(request(tmp_path / "in"), Output(str(tmp_path / "out")))
+    for one in local:
+        s3.file(f"labelled/{one.shard.name}").write_bytes(Path(one.shard.path).read_bytes())
+    remote = [replace(one, shard=list_shards([s3.uri(f"labelled/{one.shard.name}")])[0]) for one in local]
+    report = train(request(tmp_path / "in", shards=remote), Output(s3.uri("model")))
+    assert report == clean
+    assert s3.file("model/model.bin").read_bytes() == (tmp_path / "out/model.bin").read_bytes()
 
 
 def test_documents_of_one_kind_are_refused_before_training(tmp_path: Path) -> None:
