@@ -18,6 +18,7 @@ from dolmino_cli.shards.output import Output
 from dolmino_cli.sources.arithmetic.generate import execute, finish, generate, plan_generate
 from dolmino_cli.tokens.retokenize import retokenize
 from tests.pipeline.make import read_json, read_lines, tree
+from tests.s3_server import S3Server
 from tests.tokenizer.make import CL100K, byte_level
 
 
@@ -72,6 +73,13 @@ def test_workers_change_nothing_and_seeds_do(tmp_path: Path, tokenizer: str) -> 
     assert len(tree(tmp_path / "one")) > 8
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert not set(lines(tmp_path / "other")) & set(lines(tmp_path / "one"))
+
+
+def test_output_on_s3_has_the_same_files(tmp_path: Path, tokenizer: str, s3: S3Server) -> None:
+    made(tmp_path / "local", tokenizer, tokens=20_000)
+    for _ in range(2):  # the second finds all done
+        generate(output=s3.uri("arithmetic"), tokenizer=tokenizer, seed=42, documents_per_shard=128, tokens=20_000)
+    assert tree(s3.file("arithmetic")) == tree(tmp_path / "local")
 
 
 def test_a_guess_too_low_is_put_right(tmp_path: Path, tokenizer: str) -> None:
