@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import platform
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.documents import Batch
-from dolmino_cli.errors import ConfigError
 from dolmino_cli.stages.program_annotating import annotate
 from dolmino_cli.stages.program_finding import Found, find, reindent
 from dolmino_cli.stages.program_parsing import Assignments, parse, silent_parser
@@ -34,14 +33,10 @@ class Program:
     `assignments`.
     """
 
-    calls: tuple[str, ...] = tuple(FUNCTIONS)
-    """Built-in functions that an assignment may call; none: `[]`."""
+    calls: Literal["numeric", "none"] = "numeric"
+    """numeric: an assignment may call abs, float, int, max, min and round, of numbers. none: no call at all."""
     reindent: bool = False
-    """Give bodies without indentation one, instead of dropping them as `not_python`: they do not run as they stand."""
-
-    def __post_init__(self) -> None:
-        if unknown := [name for name in self.calls if name not in FUNCTIONS]:
-            raise ConfigError(f"calls: {', '.join(unknown)}; allowed: {', '.join(FUNCTIONS)}")
+    """Give a body without indentation one, instead of dropping it as `not_python`: it does not run as it stands."""
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -83,13 +78,14 @@ class Program:
         return f"{found.problem}\n{annotated}".lstrip(), {"result": repr(result), "assignments": len(steps)}
 
     def _parsed(self, found: Found) -> tuple[str, Assignments]:
+        calls = FUNCTIONS if self.calls == "numeric" else ()
         try:
-            return found.code, parse(found.code, self.calls)
+            return found.code, parse(found.code, calls)
         except Refused as refused:
             if not (self.reindent and refused.reason == "not_python"):
                 raise
         code = reindent(found)
-        return code, parse(code, self.calls)
+        return code, parse(code, calls)
 
 
 def _words(docstring: ast.Expr) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# The function: decorators, the line of its `def`, a docstring (whose lines may begin anywhere), then every line that is indented
-# or empty. So it ends at a closing fence, at `print(...)`, at an explanation, or where the answer was cut off.
+from dolmino_cli.stages.program_limits import SOURCE_BYTES
+
+_DEFINITION = re.compile(r"\n(?:async )?def\b")
+# The function: the line of its `def`, a docstring (whose lines may begin anywhere), then every line that is indented or empty. So
+# it ends at a closing fence, at `print(...)`, at an explanation, or where the answer was cut off.
 _FUNCTION = re.compile(
     r"""
-    ^(?:@[^\n]*\n){0,8}
-    (?:async[ ]+)?def\b[^\n]*
+    (?:@[^\n]*\n)*
+    [^\n]*
     (?:\n\s+(?:\"{3}.*?\"{3}|'{3}.*?'{3})[^\n]*)?
     (?:\n[ \t][^\n]*|\n(?=\n|\Z))*
     """,
-    re.MULTILINE | re.DOTALL | re.VERBOSE,
+    re.DOTALL | re.VERBOSE,
 )
 # The same without indentation, as many models write it: to the first return or, without one, to a fence or the end.
 _UNINDENTED = re.compile(r"([^\n]*:)[ \t]*\n(.*?)(?:^[ \t]*(return\b[^\n]*)|^```|\Z)", re.MULTILINE | re.DOTALL)
@@ -29,23 +32,33 @@ class Found:
     problem: str
     code: str
     answer: str
-    """The text from the function on."""
+    """The text from the function on, as far as a program may go."""
 
 
 def find(text: str) -> Found | None:
     """The first function definition that begins a line, and the problem before it; None without one.
 
-    Line ends are `\\n`, as Python itself reads a program.
+    Line ends are `\\n`, as Python itself reads a program. Of a long text no more is looked at than a program may have.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    function = _FUNCTION.search(text)
-    if function is None:
+    definition = _DEFINITION.search(f"\n{text}")
+    if definition is None:
         return None
-    before = text[: function.start()].rstrip()
+    start = _with_decorators(text, definition.start())
+    answer = text[start : start + SOURCE_BYTES + 1]
+    function = _FUNCTION.match(answer)
+    assert function is not None, "a definition's first line matches"
+    before = text[:start].rstrip()
     preamble = _PREAMBLE.search(before)
     problem = before[: preamble.start()] if preamble else before
-    return Found(problem=problem.strip(), code=function.group().rstrip(), answer=text[function.start() :])
+    return Found(problem=problem.strip(), code=function.group(), answer=answer)
+
+
+def _with_decorators(text: str, start: int) -> int:
+    """Where the line before `start` begins, if it is a decorator: one is enough to be refused."""
+    previous = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    return previous if text.startswith("@", previous) else start
 
 
 def reindent(found: Found) -> str:

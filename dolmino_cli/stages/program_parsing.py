@@ -46,7 +46,8 @@ def parse(code: str, calls: Collection[str]) -> Assignments:
     if len(code) > SOURCE_BYTES or len(code.encode()) > SOURCE_BYTES or _brackets(code) > BRACKETS:
         raise Refused("too_large")
     try:
-        module = ast.parse(code)
+        # Of a syntax error Python reads the line, from the file of that name: there is none without a name.
+        module = ast.parse(code, filename="")
     except (RecursionError, MemoryError):
         raise Refused("too_large") from None
     except (SyntaxError, ValueError):  # ValueError: a null character, before Python 3.12.
