@@ -25,7 +25,7 @@ def annotate(code: str, program: Assignments, steps: Sequence[Mapping[str, Value
             named = [f"{name} = {value}" for name, value in shown.items()] if len(shown) > 1 else shown.values()
             lines[line] = _with_comment(lines[line], end, ", ".join(named))
     if drop_docstring:
-        del lines[_docstring_lines(program)]
+        del lines[_docstring_lines(program, lines)]
     return "\n".join(lines)
 
 
@@ -53,9 +53,12 @@ def _with_comment(line: str, end: int, comment: str) -> str:
     return f"{line[:end]}{semicolon}  # {comment}" + (f"  {own.rstrip()}" if own else "")
 
 
-def _docstring_lines(program: Assignments) -> slice:
-    """The lines of the docstring, from 0; none where it shares one with code."""
+def _docstring_lines(program: Assignments, lines: Sequence[str]) -> slice:
+    """The lines of the docstring, from 0, and empty ones behind it; none where it shares one with code."""
     docstring, following = program.docstring, [*program.body, program.end][0]
     if docstring is None or docstring.end_lineno is None or docstring.lineno == 1 or docstring.end_lineno == following.lineno:
         return slice(0, 0)
-    return slice(docstring.lineno - 1, docstring.end_lineno)
+    end = docstring.end_lineno
+    while not lines[end].strip():
+        end += 1
+    return slice(docstring.lineno - 1, end)

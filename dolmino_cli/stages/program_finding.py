@@ -71,5 +71,5 @@ def reindent(found: Found) -> str:
     if function is None:
         return found.code
     head, body, last = function.groups()
-    lines = [line.strip() for line in [*body.split("\n"), last or ""]]
+    lines = [line.strip() for line in [*body.removesuffix("\n").split("\n"), last or ""]]
     return "\n".join([head, *(f"    {line}" if line else "" for line in lines)]).rstrip()

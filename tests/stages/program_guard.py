@@ -18,6 +18,7 @@ from tests.stages.program_attacks import corpus
 from tests.stages.program_cases import program
 
 REPEATS = 3  # The least of these counts: what else the machine does makes a run longer, never shorter.
+MOST_SECONDS = 60  # Of this process; the whole corpus takes 3.
 MORE_MEMORY = 256 << 20  # Beyond what the libraries have taken; a process that asks for more ends in an error.
 
 
@@ -44,6 +45,7 @@ def main(reindent: bool) -> None:
     sys.addaudithook(watch)
     most = data_bytes() + MORE_MEMORY
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
     resident_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = {}
     for name, batch in batches.items():
