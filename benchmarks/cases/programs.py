@@ -23,7 +23,7 @@ MADE_ROWS = 7000
 
 
 def measure(bench: Bench) -> Section:
-    """Of what both keep, the same results and as many assignments; the script keeps more, since lists and texts are values to it."""
+    """Of what both keep, the same results and as many assignments; the script keeps more: to it, lists are values, too."""
     folder = bench.output / "runs" / "programs"
     folder.mkdir(parents=True, exist_ok=True)
     path, rows = _rows(folder)

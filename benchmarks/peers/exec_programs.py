@@ -11,6 +11,7 @@ import ast
 import io
 import json
 import multiprocessing
+import os
 import sys
 import time
 import warnings
@@ -50,13 +51,18 @@ def run(answer: str) -> list[object] | None:
         return None
 
 
+def silence() -> None:
+    """Some programs ask for input, with a prompt."""
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  The worker's own, to its end.
+
+
 def main(rows: str, output: str, passes: str) -> None:
     """Write {row number: [result, assignments]}; print the seconds of every pass."""
     with Path(rows).open("rb") as file:
         stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
         answers = [json.loads(line)["assistant"] for line in stream]
     seconds = []
-    with multiprocessing.get_context("fork").Pool(1) as pool:
+    with multiprocessing.get_context("fork").Pool(1, silence) as pool:
         for _ in range(int(passes)):
             started = time.perf_counter()
             found = list(pool.imap(run, answers, CHUNK))

@@ -1,6 +1,7 @@
-"""How large a program and its values may be. All are far beyond a grade-school problem, and are looked at before the work.
+"""How large a program and its values may be, looked at before the work is done.
 
-Largest of 5,545 programs of seven models that parse: FILL.
+The largest of 5,075 programs that were kept, answers of seven models, have 4,045 bytes (most of them comments), 82 steps,
+expressions 9 deep, and brackets 3 deep.
 """
 
 from __future__ import annotations

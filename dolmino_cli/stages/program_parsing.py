@@ -113,7 +113,7 @@ class _Check:
             for target in node.targets:
                 self._target(target)
         elif isinstance(node, ast.AugAssign):
-            self._operator(node.op, node)
+            _check_operator(node.op)
             self.expression(node.value, 0)
             self._name(node.target)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -139,7 +139,7 @@ class _Check:
             case ast.Constant():
                 _check_constant(node)
             case ast.BinOp():
-                self._operator(node.op, node)
+                _check_operator(node.op)
                 self.expression(node.left, depth + 1)
                 self.expression(node.right, depth + 1)
             case ast.UnaryOp() if type(node.op) in _SIGNS:
@@ -167,10 +167,6 @@ class _Check:
         for node in nodes:
             self.expression(node, depth + 1)
 
-    def _operator(self, operator: ast.operator, node: ast.AST) -> None:
-        if type(operator) not in _ARITHMETIC:
-            raise refusal(node) if isinstance(node, ast.expr) else Refused("expression")
-
     def _target(self, node: ast.expr) -> None:
         if isinstance(node, ast.Tuple):
             for element in node.elts:
@@ -184,6 +180,11 @@ class _Check:
         if node.id == "__debug__":  # Parses, but does not compile.
             raise Refused("not_python")
         self._assigned.add(node.id)
+
+
+def _check_operator(operator: ast.operator) -> None:
+    if type(operator) not in _ARITHMETIC:
+        raise Refused("expression")
 
 
 def _check_constant(node: ast.Constant) -> None:
