@@ -30,6 +30,7 @@ CASES = (
     "sampling",
     "stackexchange",
     "decontamination",
+    "arithmetic",
     "programs",
 )
 MOST_SHARDS = 6 * DISTINCT_SHARDS

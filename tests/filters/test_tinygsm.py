@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 import zstandard
 
-from dolmino_cli.bundled import find
-from dolmino_cli.recipe import load_recipe
 from tests.filters.make import Ran, run_recipe
 from tests.pipeline.make import read_lines, write_shard
 
@@ -44,12 +42,6 @@ def test_rows_of_both_layouts_become_annotated_documents(tmp_path: Path) -> None
     assert [document["text"] for document in kept] == [ANNOTATED, ANNOTATED]
     assert kept[1]["id"] == "made/rows/7/annotated"
     assert kept[1]["metadata"] == {**recreated, "result": "42", "assignments": 1}
-
-
-def test_the_docs_say_what_the_recipe_says() -> None:
-    section = SOURCES_PAGE.read_text().partition("\n## `tinygsm`")[2].partition("\n## ")[0]
-    assert f"Licence: {load_recipe(find('filters', 'tinygsm')).licence}" in " ".join(section.split())
-    assert "Paper:" in section and "Executed:" in section and "dolmino filter tinygsm " in section
 
 
 @pytest.fixture(scope="module")
