@@ -31,6 +31,7 @@ CASES = (
     "stackexchange",
     "decontamination",
     "arithmetic",
+    "programs",
 )
 MOST_SHARDS = 6 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"

@@ -20,6 +20,7 @@ TABLE_5 = {
     "peS2o from Dolma 1.7": "pes2o",
     "Wikipedia & Wikibooks from Dolma 1.7": "wiki",
     "Stack Exchange, 09/30/2024 dump, curated Q&A data": "stackexchange",
+    "TinyGSM-MIND": "tinygsm",
     "MathCoder2 Synth Books Ajibawa-2023 M-A-P Matrix": "mathcoder2-synth",
     "Metamath OWM-filtered": "metamath",
     "CodeSearchNet OWM-filtered": "codesearchnet-owm",

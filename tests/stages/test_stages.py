@@ -22,6 +22,7 @@ EXAMPLES = {
     "field": {"field": "metadata.stars", "into": "s"},
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
     "reuse": {"field": "score", "into": "s"},
+    "program": {"calls": "none"},
     "keep": {"score": "s", "at_least": 1.0},
 }
 
