@@ -1,0 +1,165 @@
+"""The search for new numbers under which a problem still makes sense."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from random import Random
+
+from dolmino_cli.stages.renumber_amounts import amount, ceiling, common_factor, same_kind
+from dolmino_cli.stages.renumber_arithmetic import Constant, Result, Term, Variable, evaluate, leaves
+from dolmino_cli.stages.renumber_graph import Given, Graph
+from dolmino_cli.stages.renumber_numbers import written
+
+_STEPS_PER_START = 40
+# Words that choose between amounts: the choice that the answer made must stay the right one, so all amounts keep their order.
+_COMPARES = re.compile(
+    r"\b(?:which|whichever|cheap\w+|expensive|\w{3,}est|most|least|minimum|maximum|slower|faster|heavier|lighter|better|enough|"
+    r"limit\w*|exceed\w*|up to|over|overtime|only if|budget|afford|qualif\w+|capacity|fits?)\b|(?<!<)<(?!<)|(?<!>)>(?!>)",
+    re.I,
+)
+
+
+class Search:
+    """What must hold for new values of a graph's givens, and the search for some.
+
+    A draw of all numbers is mended one number at a time: of those behind a condition that fails, one is drawn again.
+    """
+
+    def __init__(self, text: str, graph: Graph) -> None:
+        self._graph = graph
+        self._amounts = [amount(given) for given in graph.givens]
+        self._free = frozenset(index for index, given in enumerate(graph.givens) if not given.fixed)
+        self._behind: list[frozenset[int]] = []  # of each result
+        for step in graph.steps:
+            self._behind.append(self._involved(step))
+        shown = dict.fromkeys(place.term for place in graph.places)
+        self._shown = [(term, self._as_stands(term)) for term in shown if not isinstance(term, (Constant, Result))]
+        self._equal = list(dict.fromkeys(pair for pair in graph.equal if pair[0] != pair[1]))
+        capped = dict.fromkeys((place.term, ceiling(place.number)) for place in graph.places)
+        self._capped = [(term, most) for term, most in capped if most is not None and self._involved(term)]
+        self._ascending = self._orders(_COMPARES.search(text) is not None)
+
+    def run(self, random: Random, steps: int) -> list[Fraction] | None:
+        """New values of the givens, after at most `steps` draws of a number; None where none were found.
+
+        In the first half of the steps every free given must change, in the second half at least one.
+        """
+        for start in range(0, steps, _STEPS_PER_START):
+            factor = common_factor(random)
+            values = [each.draw(factor, random) if index in self._free else each.old for index, each in enumerate(self._amounts)]
+            for _ in range(_STEPS_PER_START):
+                for left, right in self._equal:
+                    self._mend(left, right, values, random)
+                involved = self._violated(values)
+                if involved is None:
+                    involved = frozenset(index for index in self._free if values[index] == self._amounts[index].old)
+                    if not involved or (2 * start >= steps and involved < self._free):
+                        return values
+                if not involved:
+                    return None  # nothing free is behind the condition: no values will do
+                index = _pick(involved, random)
+                values[index] = self._amounts[index].draw(factor, random)
+        return None
+
+    def results(self, values: Sequence[Fraction]) -> list[Fraction]:
+        """What every step comes to. Raises ZeroDivisionError."""
+        results: list[Fraction] = []
+        for step in self._graph.steps:
+            results.append(evaluate(step, values, results))
+        return results
+
+    def _violated(self, values: Sequence[Fraction]) -> frozenset[int] | None:
+        """The free givens behind the first condition that does not hold; None where all hold."""
+        results: list[Fraction] = []
+        for index, step in enumerate(self._graph.steps):
+            try:
+                results.append(evaluate(step, values, results))
+            except ZeroDivisionError:
+                return self._behind[index]
+            if not same_kind(self._graph.results[index], results[index]):
+                return self._behind[index]
+        for order in self._ascending:
+            for left, right in itertools.pairwise(order):
+                if evaluate(left, values, results) >= evaluate(right, values, results):
+                    return self._involved(left) | self._involved(right)
+        for term, old in self._shown:
+            if not same_kind(old, evaluate(term, values, results)):
+                return self._involved(term)
+        for term, most in self._capped:
+            if evaluate(term, values, results) > most:
+                return self._involved(term)
+        for left, right in self._equal:
+            if evaluate(left, values, results) != evaluate(right, values, results):
+                return self._involved(left) | self._involved(right)
+        for place in self._graph.places:
+            if written(evaluate(place.term, values, results), place.number) is None:
+                return self._involved(place.term)
+        return None
+
+    def _mend(self, left: Term, right: Term, values: list[Fraction], random: Random) -> None:
+        """Solve left = right for one of the givens behind it, where it is linear in that one and the root will do."""
+        gap = self._gap(left, right, values)
+        involved = self._involved(left) | self._involved(right)
+        while gap and involved:
+            index = _pick(involved, random)
+            involved -= {index}
+            moved = self._gap(left, right, [*values[:index], values[index] + 1, *values[index + 1 :]])
+            if moved is None or moved == gap:
+                continue
+            root = values[index] - gap / (moved - gap)
+            if self._amounts[index].admits(root) and self._gap(left, right, [*values[:index], root, *values[index + 1 :]]) == 0:
+                values[index] = root
+                return
+
+    def _gap(self, left: Term, right: Term, values: Sequence[Fraction]) -> Fraction | None:
+        try:
+            results = self.results(values)
+            return evaluate(left, values, results) - evaluate(right, values, results)
+        except ZeroDivisionError:
+            return None
+
+    def _as_stands(self, term: Term) -> Fraction:
+        return evaluate(term, self._graph.values(), self._graph.results)
+
+    def _orders(self, everything: bool) -> list[list[Term]]:
+        """Chains of terms that must stay ascending: the question's amounts of one kind, or all amounts together."""
+        givens = self._graph.givens
+        if everything:
+            terms: dict[Fraction, Term] = {result: Result(index) for index, result in enumerate(self._graph.results)}
+            terms |= {given.value: Variable(index) for index, given in enumerate(givens)}
+            return [[terms[value] for value in sorted(terms)]]
+        kinds = (_is_percent, _is_money, _is_plain)
+        chains = [[index for index, given in enumerate(givens) if kind(given)] for kind in kinds]
+        return [[Variable(index) for index in sorted(chain, key=lambda index: givens[index].value)] for chain in chains]
+
+    def _involved(self, term: Term) -> frozenset[int]:
+        """The free givens behind `term`."""
+        return _union(
+            {leaf.index} & self._free if isinstance(leaf, Variable) else self._behind[leaf.index]
+            for leaf in leaves(term)
+            if not isinstance(leaf, Constant)
+        )
+
+
+def _pick(from_: Iterable[int], random: Random) -> int:
+    among = sorted(from_)
+    return among[int(random.random() * len(among))]
+
+
+def _union(sets: Iterable[Iterable[int]]) -> frozenset[int]:
+    return frozenset(itertools.chain.from_iterable(sets))
+
+
+def _is_percent(given: Given) -> bool:
+    return any(mention.percent for mention in given.mentions)
+
+
+def _is_money(given: Given) -> bool:
+    return any(mention.money for mention in given.mentions)
+
+
+def _is_plain(given: Given) -> bool:
+    return any(not mention.percent and not mention.money for mention in given.mentions)
