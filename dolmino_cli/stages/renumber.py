@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.kernels.keyed_hash import derive_key
-from dolmino_cli.stages.renumber_arithmetic import evaluate
+from dolmino_cli.stages.renumber_arithmetic import Exact, evaluate
 from dolmino_cli.stages.renumber_graph import Graph, Unrecoverable
 from dolmino_cli.stages.renumber_numbers import article, written
 from dolmino_cli.stages.renumber_recover import recover
@@ -91,7 +90,7 @@ class Renumber:
         return _rewritten(text, graph, values, search.results(values)), _replaced(graph, values)
 
 
-def _rewritten(text: str, graph: Graph, values: Sequence[Fraction], results: Sequence[Fraction]) -> str:
+def _rewritten(text: str, graph: Graph, values: Sequence[Exact], results: Sequence[Exact]) -> str:
     """`text` with every place written from its term."""
     pieces: list[str] = []
     position = 0
@@ -109,7 +108,7 @@ def _rewritten(text: str, graph: Graph, values: Sequence[Fraction], results: Seq
     return "".join((*pieces, text[position:]))
 
 
-def _replaced(graph: Graph, values: Sequence[Fraction]) -> list[dict[str, str]]:
+def _replaced(graph: Graph, values: Sequence[Exact]) -> list[dict[str, str]]:
     """The question's numbers that changed, as first mentioned there, old and new."""
     replaced = []
     for given, value in zip(graph.givens, values, strict=True):

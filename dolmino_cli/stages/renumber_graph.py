@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-from dolmino_cli.stages.renumber_arithmetic import Constant, Operation, Result, Term, Variable, evaluate, leaves
+from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Result, Term, Variable, evaluate, leaves
 from dolmino_cli.stages.renumber_numbers import Number
 
 
@@ -22,7 +21,7 @@ class Given:
     Whichever of two equal numbers a step of the answer means, it is right as long as both stay equal.
     """
 
-    value: Fraction
+    value: Exact
     mentions: tuple[Number, ...]
     fixed: bool
     """It keeps its value: a constant could be meant by it, or no step computes with it."""
@@ -43,7 +42,7 @@ class Graph:
     givens: list[Given] = field(default_factory=list)
     steps: list[Term] = field(default_factory=list)
     """Term of every result, over givens and earlier results."""
-    results: list[Fraction] = field(default_factory=list)
+    results: list[Exact] = field(default_factory=list)
     """What the steps come to as the problem stands."""
     equal: list[tuple[Term, Term]] = field(default_factory=list)
     """Pairs that are equal now and must stay so: different things that one number in the answer could mean."""
@@ -52,19 +51,19 @@ class Graph:
     places: list[Place] = field(default_factory=list)
     """Everything to be written anew, in the order of the text."""
 
-    def values(self) -> list[Fraction]:
+    def values(self) -> list[Exact]:
         """The givens' values as the problem stands."""
         return [given.value for given in self.givens]
 
 
-def add_step(graph: Graph, term: Term, value: Fraction) -> Result:
+def add_step(graph: Graph, term: Term, value: Exact) -> Result:
     """The result of a further step that is `term`, which comes to `value`."""
     graph.steps.append(term)
     graph.results.append(value)
     return Result(len(graph.steps) - 1)
 
 
-def meanings(graph: Graph, number: Number, constants: frozenset[Fraction]) -> list[Term]:
+def meanings(graph: Graph, number: Number, constants: frozenset[Exact]) -> list[Term]:
     """Everything that a number of the answer could mean: results so far, the latest first, givens, constants, conversions."""
     value = number.value
     found: list[Term] = [Result(index) for index, result in enumerate(graph.results) if result == value]
@@ -76,7 +75,7 @@ def meanings(graph: Graph, number: Number, constants: frozenset[Fraction]) -> li
     return found
 
 
-def bind(graph: Graph, number: Number, constants: frozenset[Fraction]) -> Term:
+def bind(graph: Graph, number: Number, constants: frozenset[Exact]) -> Term:
     """What `number` is written from. Where it could mean several things, they are bound to stay equal.
 
     Raises Unrecoverable where it could mean nothing.
@@ -90,7 +89,7 @@ def bind(graph: Graph, number: Number, constants: frozenset[Fraction]) -> Term:
 
 def _conversions(graph: Graph, number: Number) -> Iterator[Term]:
     """Percents as shares, cents as dollars, fractions as decimals, and what they leave of the whole."""
-    hundred, one = Constant(Fraction(100)), Constant(Fraction(1))
+    hundred, one = Constant(100), Constant(1)
     for index, given in enumerate(graph.givens):
         this = Variable(index)
         share = Operation("/", this, hundred)
@@ -108,7 +107,7 @@ def _conversions(graph: Graph, number: Number) -> Iterator[Term]:
         yield Operation("-", Variable(high), Variable(low))
 
 
-def _value(graph: Graph, term: Term) -> Fraction | None:
+def _value(graph: Graph, term: Term) -> Exact | None:
     try:
         return evaluate(term, graph.values(), graph.results)
     except ZeroDivisionError:
@@ -120,7 +119,7 @@ def computed_with(terms: Sequence[Term]) -> frozenset[int]:
     return frozenset(leaf.index for term in terms for leaf in leaves(term) if isinstance(leaf, Variable))
 
 
-def counted(graph: Graph) -> frozenset[Fraction]:
+def counted(graph: Graph) -> frozenset[int]:
     """How often the answer repeats something, written out: terms of its sums, steps that do the same.
 
     "The average of the 3 tests" adds three numbers and divides by 3; a 3 of the question cannot change then, for the answer
@@ -140,7 +139,7 @@ def counted(graph: Graph) -> frozenset[Fraction]:
                 same[node.sign, node.left] += 1
     repeated.update(count for count in same.values() if count > 1)
     repeated.update(count + 1 for count in same.values() if count > 1)
-    return frozenset(map(Fraction, repeated))
+    return frozenset(repeated)
 
 
 def _addends(graph: Graph, term: Term) -> Iterator[Term]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from dolmino_cli.stages.renumber_arithmetic import Constant, Operation, Term, evaluate, parse
+from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Term, evaluate, parse
 from dolmino_cli.stages.renumber_numbers import Number, numbers
 
 ANNOTATION = re.compile(r"<<([^<>\n]*)>>")
@@ -17,7 +16,7 @@ _SIGN = re.compile(
 )
 _SYMBOLS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "open": "(", "close": ")", "equals": "="}
 _BETWEEN = re.compile(r"[\s$£€%]*")
-_HUNDRED = Constant(Fraction(100))
+_HUNDRED = Constant(100)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +73,7 @@ def spelled_term(side: Sequence[Token], of: Callable[[Number], Term]) -> Term | 
     return parse(parts)
 
 
-def as_stands(side: Sequence[Token]) -> Fraction | None:
+def as_stands(side: Sequence[Token]) -> Exact | None:
     """What `side` comes to with the numbers that stand there; None where it spells no calculation."""
     term = spelled_term(side, lambda number: Constant(number.value))
     try:
@@ -83,7 +82,7 @@ def as_stands(side: Sequence[Token]) -> Fraction | None:
         return None
 
 
-def left_side(line: Sequence[Token], equals: int, value: Fraction) -> Sequence[Token] | None:
+def left_side(line: Sequence[Token], equals: int, value: Exact) -> Sequence[Token] | None:
     """The longest calculation that ends at the equals sign `line[equals]` and comes to `value`; None where there is none."""
     before = _before(line, equals)
     for first in range(len(before)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from dolmino_cli.stages.renumber_arithmetic import Exact, exact
 from dolmino_cli.stages.renumber_words import CARDINAL, SHARE, cardinal, share, spelled
 
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d*\.\d+|\d+"
@@ -17,7 +18,7 @@ _FIXED = re.compile(
     |(?P<ordinal>\d+(?:st|nd|rd|th)\b)
     |(?P<label>(?<=[A-Za-z\#])\d+|(?<=[A-Za-z]-)\d+)
     |(?P<mixed>\d+(?:\ |-|\ and\ )\d+/\d+)
-    |(?P<year>(?<![\d$.,])(?:1[5-9]|20)\d\d(?![\d%,]|\.\d|\ [a-z]+s\b))
+    |(?P<year>(?<=\b(?:in|of)\ )(?:1[5-9]|20)\d\d(?![\d%,]|\.\d|\ [a-z]+s\b)|(?<=\bsince\ )(?:1[5-9]|20)\d\d\b)
     |(?P<share>\b{SHARE}\b)""",
     re.X | re.I,
 )
@@ -37,7 +38,7 @@ class Number:
 
     start: int
     end: int
-    value: Fraction
+    value: Exact
     token: str
     """As it is written."""
     fixed: bool = False
@@ -77,12 +78,12 @@ def _named(found: re.Match[str]) -> Iterator[Number]:
     """The values in something that cannot change; each stands for the whole of it."""
     token = found[0]
     if found["share"]:
-        values = [Fraction(part) for part in share(token)]
+        values: list[Exact] = [*share(token)]
     elif found["mixed"]:
         whole, numerator, denominator = map(int, re.findall(r"\d+", token))
-        values = [whole + Fraction(numerator, denominator or 1), *map(Fraction, (whole, numerator, denominator))]
+        values = [whole + Fraction(numerator, denominator or 1), whole, numerator, denominator]
     else:
-        values = [Fraction(part) for part in re.findall(r"\d+", token)]
+        values = [int(part) for part in re.findall(r"\d+", token)]
     for value in values:
         yield Number(start=found.start(), end=found.end(), value=value, token=token, fixed=True, named=True)
 
@@ -90,7 +91,7 @@ def _named(found: re.Match[str]) -> Iterator[Number]:
 def _read(text: str, found: re.Match[str]) -> Number:
     token, start, end = found[0], found.start(), found.end()
     in_words = token[0].isalpha()
-    value = Fraction(cardinal(token)) if in_words else Fraction(token.replace(",", ""))
+    value = cardinal(token) if in_words else exact(token)
     before, after = text[max(0, start - 12) : start], text[end : end + 40]
     counts = (_COUNTS if in_words else _COUNTS_DIGITS).search(before) is not None and value <= 12
     suffix = re.match(r"[A-Za-z]+", after)
@@ -109,7 +110,7 @@ def _read(text: str, found: re.Match[str]) -> Number:
     )
 
 
-def written(value: Fraction, like: Number) -> str | None:
+def written(value: Exact, like: Number) -> str | None:
     """`value` written as `like` is: in words or digits, with its thousands separators and decimal places.
 
     None where it cannot be: too large for words, or decimals without end. Places are kept where the original pads with
@@ -144,6 +145,6 @@ def article(text: str, start: int, new: str) -> tuple[int, int, str] | None:
     return found.start(1), found.end(1), right.capitalize() if found[1][0].isupper() else right
 
 
-def _places(value: Fraction) -> int | None:
+def _places(value: Exact) -> int | None:
     """How many decimals `value` needs; None for more than six."""
     return next((places for places in range(7) if 10**places % value.denominator == 0), None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
-from fractions import Fraction
 
-from dolmino_cli.stages.renumber_arithmetic import Constant, Operation, Result, Term, Variable, evaluate, parse
+from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Result, Term, Variable, evaluate, exact, parse
 from dolmino_cli.stages.renumber_graph import Given, Graph, Place, Unrecoverable, add_step, bind, computed_with, counted
 from dolmino_cli.stages.renumber_line import (
     ANNOTATION,
@@ -74,10 +73,10 @@ class _Reading:
     def _question(self, line_end: int) -> None:
         asked = list(numbers(self._text, 0, line_end))
         self._named = {number.token.lower() for number in asked if number.named}
-        mentions: dict[Fraction, list[Number]] = {}
+        mentions: dict[Exact, list[Number]] = {}
         for number in asked:
             mentions.setdefault(number.value, []).append(number)
-        listed = {Fraction(len(re.findall(r"\b[A-Z]\w", found[0]))) for found in _NAMES.finditer(self._text, 0, line_end)}
+        listed = {len(re.findall(r"\b[A-Z]\w", found[0])) for found in _NAMES.finditer(self._text, 0, line_end)}
         for value, them in mentions.items():
             fixed = value in self._constants or value in listed or any(mention.fixed for mention in them)
             self.graph.givens.append(Given(value=value, mentions=tuple(them), fixed=fixed))
@@ -128,7 +127,7 @@ class _Reading:
                 raise Unrecoverable("annotation_wrong")
             self._state(after, result)
 
-    def _calculated_before(self, line: list[Token], place: int, value: Fraction) -> Term | None:
+    def _calculated_before(self, line: list[Token], place: int, value: Exact) -> Term | None:
         """The calculation in prose that an annotation is the right side of."""
         equals = line[place - 1] if place else None
         if not isinstance(equals, Sign) or equals.symbol != "=":
@@ -149,7 +148,7 @@ class _Reading:
         stated = right[0]
         if len(right) == 1 and isinstance(stated, Number) and stated.start not in self._read and not stated.named:
             result: Term = add_step(self.graph, term, value)
-            self._state(stated, Operation("*", result, Constant(Fraction(100))) if stated.percent else result)
+            self._state(stated, Operation("*", result, Constant(100)) if stated.percent else result)
         else:
             other = spelled_term(right, self._meant)
             assert other is not None, f"{right} was a calculation before its numbers were bound"
@@ -184,7 +183,7 @@ class _Reading:
         self._read[number.start] = term
         self.graph.places.append(Place(number=number, term=term))
 
-    def _as_stands(self, term: Term) -> Fraction | None:
+    def _as_stands(self, term: Term) -> Exact | None:
         try:
             return evaluate(term, self.graph.values(), self.graph.results)
         except ZeroDivisionError:
@@ -192,7 +191,7 @@ class _Reading:
 
 
 def _literal(token: str, start: int) -> Number:
-    return Number(start=start, end=start + len(token), value=Fraction(token.replace(",", "")), token=token)
+    return Number(start=start, end=start + len(token), value=exact(token), token=token)
 
 
 def _operand(found: re.Match[str]) -> str | Number:

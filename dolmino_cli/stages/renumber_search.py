@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from random import Random
 
-from dolmino_cli.stages.renumber_amounts import amount, ceiling, common_factor, same_kind
-from dolmino_cli.stages.renumber_arithmetic import Constant, Result, Term, Variable, evaluate, leaves
+from dolmino_cli.stages.renumber_amounts import amount, ceiling, common_factor, near, same_kind
+from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Result, Term, Variable, evaluate, exact, leaves
 from dolmino_cli.stages.renumber_graph import Given, Graph
 from dolmino_cli.stages.renumber_numbers import written
 
 _STEPS_PER_START = 40
+_FINE_SHARE = 0.5  # of the starts after the first two
 # Words that choose between amounts: the choice that the answer made must stay the right one, so all amounts keep their order.
 _COMPARES = re.compile(
     r"\b(?:which|whichever|cheap\w+|expensive|\w{3,}est|most|least|minimum|maximum|slower|faster|heavier|lighter|better|enough|"
@@ -32,54 +34,64 @@ class Search:
         self._graph = graph
         self._amounts = [amount(given) for given in graph.givens]
         self._free = frozenset(index for index, given in enumerate(graph.givens) if not given.fixed)
-        self._behind: list[frozenset[int]] = []  # of each result
+        self._behind: list[frozenset[int]] = []  # the free givens behind each result
         for step in graph.steps:
             self._behind.append(self._involved(step))
         shown = dict.fromkeys(place.term for place in graph.places)
         self._shown = [(term, self._as_stands(term)) for term in shown if not isinstance(term, (Constant, Result))]
-        self._equal = list(dict.fromkeys(pair for pair in graph.equal if pair[0] != pair[1]))
+        self._equal = list(dict.fromkeys((left, right) for left, right in graph.equal if self._involved(left) | self._involved(right)))
         capped = dict.fromkeys((place.term, ceiling(place.number)) for place in graph.places)
         self._capped = [(term, most) for term, most in capped if most is not None and self._involved(term)]
+        self._spelled = [place for place in graph.places if place.number.in_words and self._involved(place.term)]
         self._ascending = self._orders(_COMPARES.search(text) is not None)
 
-    def run(self, random: Random, steps: int) -> list[Fraction] | None:
+    def run(self, random: Random, steps: int) -> list[Exact] | None:
         """New values of the givens, after at most `steps` draws of a number; None where none were found.
 
-        In the first half of the steps every free given must change, in the second half at least one.
+        Every free given changes if that can be had within a quarter of the steps; after that, as many as were seen to.
         """
+        best: list[Exact] | None = None
+        most_changed = 0
         for start in range(0, steps, _STEPS_PER_START):
-            factor = common_factor(random)
-            values = [each.draw(factor, random) if index in self._free else each.old for index, each in enumerate(self._amounts)]
+            if best is not None and 4 * start >= steps:
+                break
+            factor, fine = common_factor(random), start >= 2 * _STEPS_PER_START and random.random() < _FINE_SHARE
+            values = [each.draw(factor, fine, random) if index in self._free else each.old for index, each in enumerate(self._amounts)]
             for _ in range(_STEPS_PER_START):
-                for left, right in self._equal:
-                    self._mend(left, right, values, random)
+                self._mend(values, random)
                 involved = self._violated(values)
                 if involved is None:
                     involved = frozenset(index for index in self._free if values[index] == self._amounts[index].old)
-                    if not involved or (2 * start >= steps and involved < self._free):
+                    if not involved:
                         return values
+                    if (changed := len(self._free) - len(involved)) > most_changed:
+                        best, most_changed = values.copy(), changed
                 if not involved:
-                    return None  # nothing free is behind the condition: no values will do
+                    return None  # nothing free is behind what does not hold
                 index = _pick(involved, random)
-                values[index] = self._amounts[index].draw(factor, random)
-        return None
+                values[index] = self._amounts[index].draw(factor, fine, random)
+        return best
 
-    def results(self, values: Sequence[Fraction]) -> list[Fraction]:
+    def results(self, values: Sequence[Exact]) -> list[Exact]:
         """What every step comes to. Raises ZeroDivisionError."""
-        results: list[Fraction] = []
+        results: list[Exact] = []
         for step in self._graph.steps:
             results.append(evaluate(step, values, results))
         return results
 
-    def _violated(self, values: Sequence[Fraction]) -> frozenset[int] | None:
+    def _violated(self, values: Sequence[Exact]) -> frozenset[int] | None:
         """The free givens behind the first condition that does not hold; None where all hold."""
-        results: list[Fraction] = []
+        givens, results = self._graph.givens, list[Exact]()
+        for low, high in self._graph.below:
+            coprime = math.gcd(int(givens[low].value), int(givens[high].value)) == 1
+            if values[low] >= values[high] or (coprime and math.gcd(int(values[low]), int(values[high])) > 1):
+                return self._free & {low, high}
         for index, step in enumerate(self._graph.steps):
             try:
                 results.append(evaluate(step, values, results))
             except ZeroDivisionError:
                 return self._behind[index]
-            if not same_kind(self._graph.results[index], results[index]):
+            if not (same_kind(self._graph.results[index], results[index]) and near(self._graph.results[index], results[index])):
                 return self._behind[index]
         for order in self._ascending:
             for left, right in itertools.pairwise(order):
@@ -94,41 +106,40 @@ class Search:
         for left, right in self._equal:
             if evaluate(left, values, results) != evaluate(right, values, results):
                 return self._involved(left) | self._involved(right)
-        for place in self._graph.places:
+        for place in self._spelled:
             if written(evaluate(place.term, values, results), place.number) is None:
                 return self._involved(place.term)
         return None
 
-    def _mend(self, left: Term, right: Term, values: list[Fraction], random: Random) -> None:
-        """Solve left = right for one of the givens behind it, where it is linear in that one and the root will do."""
-        gap = self._gap(left, right, values)
-        involved = self._involved(left) | self._involved(right)
-        while gap and involved:
-            index = _pick(involved, random)
-            involved -= {index}
-            moved = self._gap(left, right, [*values[:index], values[index] + 1, *values[index + 1 :]])
-            if moved is None or moved == gap:
+    def _mend(self, values: list[Exact], random: Random) -> None:
+        """Solve each equality that does not hold for one of the givens behind it, as if it were linear in that one."""
+        for left, right in self._equal:
+            gap = self._gap(left, right, values)
+            involved = self._involved(left) | self._involved(right)
+            if not gap or not involved:
                 continue
-            root = values[index] - gap / (moved - gap)
-            if self._amounts[index].admits(root) and self._gap(left, right, [*values[:index], root, *values[index + 1 :]]) == 0:
-                values[index] = root
-                return
+            index = _pick(involved, random)
+            moved = self._gap(left, right, [*values[:index], values[index] + 1, *values[index + 1 :]])
+            if moved is not None and moved != gap:
+                root = exact(values[index] - Fraction(gap, moved - gap))
+                if self._amounts[index].admits(root):
+                    values[index] = root
 
-    def _gap(self, left: Term, right: Term, values: Sequence[Fraction]) -> Fraction | None:
+    def _gap(self, left: Term, right: Term, values: Sequence[Exact]) -> Exact | None:
         try:
             results = self.results(values)
             return evaluate(left, values, results) - evaluate(right, values, results)
         except ZeroDivisionError:
             return None
 
-    def _as_stands(self, term: Term) -> Fraction:
+    def _as_stands(self, term: Term) -> Exact:
         return evaluate(term, self._graph.values(), self._graph.results)
 
     def _orders(self, everything: bool) -> list[list[Term]]:
         """Chains of terms that must stay ascending: the question's amounts of one kind, or all amounts together."""
         givens = self._graph.givens
         if everything:
-            terms: dict[Fraction, Term] = {result: Result(index) for index, result in enumerate(self._graph.results)}
+            terms: dict[Exact, Term] = {result: Result(index) for index, result in enumerate(self._graph.results)}
             terms |= {given.value: Variable(index) for index, given in enumerate(givens)}
             return [[terms[value] for value in sorted(terms)]]
         kinds = (_is_percent, _is_money, _is_plain)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
+
+from dolmino_cli.stages.renumber_arithmetic import Exact
 
 SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -26,8 +29,8 @@ SHARE = rf"(?:{'|'.join(SMALL[1:])})[- ](?:{'|'.join(_PARTS)})s?"
 # Relations that a word states without a number. What an answer says with one must be said by the question too.
 RELATIONS: dict[str, tuple[int, ...]] = {
     r"half|halves|halved|halving": (2,),
-    r"twice|doubl\w+|two-fold": (2,),
-    r"thrice|tripl\w+": (3,),
+    r"twice|doubl\w+|twofold": (2,),
+    r"thrice|tripl(?!et)\w+": (3,),
     r"quadrupl\w+": (4,),
     r"thirds?": (3,),
     r"quarters?|fourths?": (4,),
@@ -41,11 +44,11 @@ RELATIONS: dict[str, tuple[int, ...]] = {
 }
 # Words that bring constants along which nobody needs to write down.
 _KNOWLEDGE: dict[str, tuple[int, ...]] = {
-    r"both|either|pairs?|couple|twins?|two-way|round[- ]trip|back and forth|average\w*|mean|midpoint|opposite": (2,),
-    r"each other|apiece|siblings?|parents|spouses?|husband|wife": (2,),
+    r"both|either|pairs?|couple|twins?|round|forth|average\w*|mean|midpoint|opposite": (2,),
+    r"other|siblings?|parents|spouses?|husband|wife": (2,),
     r"triplets?|trio": (3,),
     r"quartet": (4,),
-    r"\w*%|per ?cent\w*|discount\w*|dollars?|cents?|penn\w+|century|centuries": (100,),
+    r"%|percent\w*|cent|discount\w*|dollars?|cents?|penn\w+|century|centuries": (100,),
     r"nickels?": (5,),
     r"dimes?|decades?": (10,),
     r"quarters?": (25,),
@@ -53,7 +56,7 @@ _KNOWLEDGE: dict[str, tuple[int, ...]] = {
     r"days?|daily|hours?|everyday": (24,),
     r"weeks?\w*|days?|daily|fortnight\w*|everyday": (7,),
     r"weekdays?|workdays?|week|work\w*|school\w*": (5,),
-    r"weekends?|biweekly|bi-weekly|fortnight\w*": (2,),
+    r"weekends?|biweekly|fortnight\w*": (2,),
     r"months?|monthly|\w*annual\w*|years?|yearly": (12, 52, 4, 30, 31, 365),
     r"feet|foot|inch\w*|yards?": (12, 3, 36),
     r"gallons?|quarts?|pints?|cups?": (2, 4, 8, 16),
@@ -72,8 +75,9 @@ _KNOWLEDGE: dict[str, tuple[int, ...]] = {
     r"vowels?|alphabet|letters?": (5, 26),
     r"basketball|soccer|football|baseball|hockey|touchdowns?|quarters?": (2, 3, 4, 6, 7),
 }
-_RELATIONS = [(re.compile(rf"\b(?:{words})\b", re.I), frozenset(values)) for words, values in RELATIONS.items()]
-_CONSTANTS = [(re.compile(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", re.I), values) for words, values in _KNOWLEDGE.items()]
+_RELATIONS = [(re.compile(words), values) for words, values in RELATIONS.items()]
+_CONSTANTS = [(re.compile(words), values) for words, values in _KNOWLEDGE.items()]
+_WORD = re.compile(r"[a-z]+|%")
 
 
 def cardinal(words: str) -> int:
@@ -105,20 +109,32 @@ def spelled(value: int) -> str | None:
 
 def relations(text: str) -> frozenset[int]:
     """The numbers that relation words in `text` stand for: "twice" and "half" are 2, "a third" is 3."""
-    return frozenset(value for words, values in _RELATIONS if words.search(text) for value in values)
+    return frozenset(value for word in _words(text) for value in _related(word))
 
 
-def constants(text: str) -> frozenset[Fraction]:
+def constants(text: str) -> frozenset[Exact]:
     """Every constant that the words of `text` bring along, relations and knowledge of the world (7 days, 60 minutes).
 
     Generous by intent: a number of the problem that equals one of these is never changed, because it may be that one.
     """
-    known: set[Fraction] = {Fraction(0), Fraction(1)}
-    for value in relations(text):
-        known |= {Fraction(value), Fraction(1, value), 1 - Fraction(1, value)}
-    for words, values in _CONSTANTS:
-        if words.search(text):
-            known.update(map(Fraction, values))
-    if Fraction(100) in known:
-        known.add(Fraction(1, 100))
+    known: set[Exact] = {0, 1}
+    for word in _words(text):
+        known |= _brought(word)
     return frozenset(known)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
+
+
+@functools.lru_cache(maxsize=50_000)
+def _related(word: str) -> tuple[int, ...]:
+    return tuple(value for words, values in _RELATIONS if words.fullmatch(word) for value in values)
+
+
+@functools.lru_cache(maxsize=50_000)
+def _brought(word: str) -> frozenset[Exact]:
+    known: set[Exact] = {value for words, values in _CONSTANTS if words.fullmatch(word) for value in values}
+    for value in _related(word):
+        known |= {value, Fraction(1, value), 1 - Fraction(1, value)}
+    return frozenset(known | {Fraction(1, 100)} if 100 in known else known)
