@@ -29,6 +29,13 @@ _UNIT = re.compile(r"[\s-]*(?:more |fewer |less |additional |extra |full |whole 
 # A number that counts what the text lists or has spoken of, not an amount.
 _COUNTS = re.compile(r"\b(?:the|these|those|all|other|first|last|next|past|previous|remaining|my|his|her|their|our|its)\s$", re.I)
 _COUNTS_DIGITS = re.compile(r"\b(?:these|those|all|other|of the)\s$", re.I)
+# A number that is a name: a page, a date, a bank note, a kind of throw.
+_NAMED_BEFORE = re.compile(
+    r"\b(?:grade|chapter|page|room|route|flight|highway|size|level|lesson|question|number|january|february|march|april|may|june|"
+    r"july|august|september|october|november|december)\s$",
+    re.I,
+)
+_NAMED_AFTER = re.compile(r"(?:[\s-](?:dollars?|cents?|pounds?|euros?))?[\s-](?:bills?|notes?|coins?)\b|[\s-]point(?:er)?s?\b(?=[\s-](?:shot|throw|goal|basket|question))|-point", re.I)
 _ARTICLE = re.compile(r"\b(an?)(?= [$£€]?$)", re.I)
 
 
@@ -93,6 +100,7 @@ def _read(text: str, found: re.Match[str]) -> Number:
     in_words = token[0].isalpha()
     value = cardinal(token) if in_words else exact(token)
     before, after = text[max(0, start - 12) : start], text[end : end + 40]
+    names = _NAMED_BEFORE.search(text[max(0, start - 12) : start]) is not None or _NAMED_AFTER.match(after) is not None
     counts = (_COUNTS if in_words else _COUNTS_DIGITS).search(before) is not None and value <= 12
     suffix = re.match(r"[A-Za-z]+", after)
     unit = _UNIT.match(after)
@@ -101,7 +109,7 @@ def _read(text: str, found: re.Match[str]) -> Number:
         end=end,
         value=value,
         token=token,
-        fixed=counts or (suffix is not None and suffix[0] not in _UNIT_SUFFIXES and not in_words),
+        fixed=counts or names or (suffix is not None and suffix[0] not in _UNIT_SUFFIXES and not in_words),
         money=_MONEY.search(before) is not None,
         percent=_PERCENT.match(after) is not None,
         unit="" if unit is None else unit[1].lower(),
