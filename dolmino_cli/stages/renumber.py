@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.kernels.keyed_hash import derive_key
 from dolmino_cli.stages.renumber_arithmetic import Exact, evaluate
 from dolmino_cli.stages.renumber_graph import Graph, Unrecoverable
 from dolmino_cli.stages.renumber_numbers import article, written
@@ -64,12 +63,14 @@ class Renumber:
 
     def edit(self, batch: Batch) -> Edited:
         """The documents with new numbers, under the id `ID-renumbered-SEED`; metadata says which numbers were replaced."""
+        from dolmino_cli.kernels.keyed_hash import derive_key  # numba, which naming the stages must not load
+
         ids, texts = batch.id.to_pylist(), batch.text.to_pylist()
         metadata: list[dict[str, Any] | None] = []
         dropped = np.full(len(batch), -1, np.int32)
         for row, (id, text) in enumerate(zip(ids, texts, strict=True)):
             try:
-                texts[row], replaced = self._renumbered(id, text)
+                texts[row], replaced = self._renumbered(text, Random(int.from_bytes(derive_key("renumber", self.seed, id))))
                 metadata.append({"renumbered": {"of": id, "seed": self.seed, "numbers": replaced}})
                 ids[row] = f"{id}-renumbered-{self.seed}"
             except Unrecoverable as refused:
@@ -79,12 +80,12 @@ class Renumber:
             id=pa.array(ids, pa.large_string()), text=pa.array(texts, pa.large_string()), metadata=metadata, dropped=dropped
         )
 
-    def _renumbered(self, id: str, text: str) -> tuple[str, list[dict[str, str]]]:
+    def _renumbered(self, text: str, random: Random) -> tuple[str, list[dict[str, str]]]:
         graph = recover(text)
         if all(given.fixed for given in graph.givens):
             raise Unrecoverable("nothing_to_replace")
         search = Search(text, graph)
-        values = search.run(Random(int.from_bytes(derive_key("renumber", self.seed, id))), self.steps)
+        values = search.run(random, self.steps)
         if values is None:
             raise Unrecoverable("no_consistent_numbers")
         return _rewritten(text, graph, values, search.results(values)), _replaced(graph, values)

@@ -54,7 +54,7 @@ class Amount:
         for _ in range(4):
             value = (first + int(random.random() * max(1, last - first + 1))) * step
             value = min(max(value, self.low), self.high)
-            if fine or value != self.old:
+            if (fine or value != self.old) and (value.denominator == 1) == (self.old.denominator == 1):
                 break
         return value
 

@@ -106,6 +106,8 @@ def right_side(text: str, line: Sequence[Token], equals: int) -> Sequence[Token]
         joined = _BETWEEN.fullmatch(text, position, token.start) is not None
         if not joined or isinstance(token, Annotation) or (isinstance(token, Sign) and token.symbol == "="):
             break
+        if isinstance(token, Number) and side and isinstance(side[-1], Number):
+            break  # "= 5 $10 bills"
         side.append(token)
         position = token.end
     while side and isinstance(side[-1], Sign) and side[-1].symbol != ")":

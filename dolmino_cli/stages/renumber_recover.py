@@ -139,12 +139,13 @@ class _Reading:
         """An equals sign in prose: what follows is a result of what stands before, or equal to it."""
         right = right_side(self._text, line, place)
         value = as_stands(right)
-        if value is None or unsigned_before(line, place):
+        if not right or unsigned_before(line, place):
             return
-        side = left_side(line, place, value)
+        side = None if value is None else left_side(line, place, value)
         term = None if side is None else spelled_term(side, self._meant)
         if term is None:
             raise Unrecoverable("equation_unreadable")
+        assert value is not None
         stated = right[0]
         if len(right) == 1 and isinstance(stated, Number) and stated.start not in self._read and not stated.named:
             result: Term = add_step(self.graph, term, value)

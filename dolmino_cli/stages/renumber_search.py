@@ -40,6 +40,10 @@ class Search:
         shown = dict.fromkeys(place.term for place in graph.places)
         self._shown = [(term, self._as_stands(term)) for term in shown if not isinstance(term, (Constant, Result))]
         self._equal = list(dict.fromkeys((left, right) for left, right in graph.equal if self._involved(left) | self._involved(right)))
+        # Most equalities hold for any values, as of two steps that do the same; they hold for some odd ones then.
+        self._solved = self._equal
+        odd = [given.value + (101 + 37 * index if index in self._free else 0) for index, given in enumerate(graph.givens)]
+        self._solved = [pair for pair, gap in zip(self._equal, self._gaps(odd), strict=False) if gap]
         capped = dict.fromkeys((place.term, ceiling(place.number)) for place in graph.places)
         self._capped = [(term, most) for term, most in capped if most is not None and self._involved(term)]
         self._spelled = [place for place in graph.places if place.number.in_words and self._involved(place.term)]
@@ -86,6 +90,9 @@ class Search:
             coprime = math.gcd(int(givens[low].value), int(givens[high].value)) == 1
             if values[low] >= values[high] or (coprime and math.gcd(int(values[low]), int(values[high])) > 1):
                 return self._free & {low, high}
+        for index in self._free:
+            if (values[index].denominator == 1) != (givens[index].value.denominator == 1):
+                return frozenset({index})
         for index, step in enumerate(self._graph.steps):
             try:
                 results.append(evaluate(step, values, results))
@@ -112,25 +119,27 @@ class Search:
         return None
 
     def _mend(self, values: list[Exact], random: Random) -> None:
-        """Solve each equality that does not hold for one of the givens behind it, as if it were linear in that one."""
-        for left, right in self._equal:
-            gap = self._gap(left, right, values)
-            involved = self._involved(left) | self._involved(right)
-            if not gap or not involved:
-                continue
-            index = _pick(involved, random)
-            moved = self._gap(left, right, [*values[:index], values[index] + 1, *values[index + 1 :]])
-            if moved is not None and moved != gap:
-                root = exact(values[index] - Fraction(gap, moved - gap))
-                if self._amounts[index].admits(root):
-                    values[index] = root
+        """Solve the first equality that does not hold for one of the givens behind it, as if it were linear in that one."""
+        gaps = self._gaps(values)
+        pair = next((pair for pair, gap in enumerate(gaps) if gap), None)
+        if pair is None:
+            return
+        index = _pick(self._involved(self._solved[pair][0]) | self._involved(self._solved[pair][1]), random)
+        moved = self._gaps([*values[:index], values[index] + 1, *values[index + 1 :]])
+        if moved and moved[pair] != gaps[pair]:
+            root = exact(values[index] - Fraction(gaps[pair], moved[pair] - gaps[pair]))
+            if self._amounts[index].admits(root):
+                values[index] = root
 
-    def _gap(self, left: Term, right: Term, values: Sequence[Exact]) -> Exact | None:
+    def _gaps(self, values: Sequence[Exact]) -> list[Exact]:
+        """By how much the sides of each equality to be solved differ; nothing where that cannot be calculated."""
+        if not self._solved:
+            return []
         try:
             results = self.results(values)
-            return evaluate(left, values, results) - evaluate(right, values, results)
+            return [evaluate(left, values, results) - evaluate(right, values, results) for left, right in self._solved]
         except ZeroDivisionError:
-            return None
+            return []
 
     def _as_stands(self, term: Term) -> Exact:
         return evaluate(term, self._graph.values(), self._graph.results)

@@ -9,12 +9,14 @@ from fractions import Fraction
 ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 VALUES = {word: number for number, word in enumerate(ONES.split())}
 VALUES |= {word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
-WORD = "|".join(sorted(VALUES, key=len, reverse=True))
+TENS = [word for word, number in VALUES.items() if number >= 20]
+WORD = rf"(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(ONES.split()[1:10])})\b)?|{'|'.join(sorted(ONES.split(), key=len, reverse=True))}"
 NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d*\.\d+|\d+"
-NUMBER = re.compile(rf"{NUMERAL}|\b(?:{WORD})(?:[- ](?:{WORD}))?(?:[- ](?:hundred|thousand))?\b", re.I)
+NUMBER = re.compile(rf"{NUMERAL}|\b(?:{WORD})(?:[- ](?:hundred|thousand))?\b", re.I)
 ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
-STATED = re.compile(rf"= ?\$?({NUMERAL})(?![\d%]| ?[-+*/x×(]|,\d)")
+STATED = re.compile(rf"= ?\$? ?({NUMERAL})(?![\d%]|[.,]\d| ?[-+*/x×(])")
 CALCULATION = re.compile(rf"(?:(?:{NUMERAL})%? *[-+*/] *)+(?:{NUMERAL})%? *$")
+MIXED = re.compile(r"(\d+)(?: and | |-)(\d+)/(\d+)")
 # What a step may use although neither question nor an earlier step has it.
 CONSTANTS = {Fraction(number) for number in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 25, 26, 30, 31, 36, 50, 52, 60, 90, 100,
              128, 180, 360, 365, 1000, 1760, 2000, 3600, 5280, "0.01", "0.25", "0.5", "0.75", "1/3", "2/3", "0.05", "0.1",
@@ -58,7 +60,7 @@ def calculate(expression: str) -> Fraction:
         assert isinstance(node, ast.Constant), ast.dump(node)
         return Fraction(str(node.value))
 
-    plain = re.sub(r"\b0+(?=\d)", "", expression.strip())
+    plain = re.sub(r"(?<![\d.])0+(?=\d)", "", expression.strip())
     return of(ast.parse(re.sub(rf"({NUMERAL})%", r"(\1/100)", plain), mode="eval").body)
 
 
@@ -72,6 +74,9 @@ def faults(old: str, new: str) -> list[str]:
     for before, after in zip(numbers(old_question), numbers(new_question), strict=True):
         if moved.setdefault(before, after) != after:
             found.append(f"{before} of the question became both {moved[before]} and {after}")
+    for mixed in MIXED.finditer(new_question):  # never rewritten, so the same in both
+        whole, low, high = map(int, mixed.groups())
+        moved.setdefault(whole + Fraction(low, high), whole + Fraction(low, high))
     if all(before == after for before, after in moved.items()):
         found.append("nothing replaced")
     stated: list[tuple[Fraction, Fraction]] = []  # results so far, old and new
@@ -85,7 +90,7 @@ def faults(old: str, new: str) -> list[str]:
             for before, after in zip(numbers(was), numbers(now), strict=True):
                 known = explained(before, after, moved, stated, (was_result, now_result))
                 found += [] if known else [f"{before} became {after} in {now}"]
-        follows = re.match(rf"[ $£€]*({NUMERAL})(?![\d/])", after_it) if annotated else None
+        follows = re.match(rf"[ $£€]*({NUMERAL})(?!\d|[.,]\d| ?/ ?\d)", after_it) if annotated else None
         if follows is not None and value(follows[1]) != now_result:
             found.append(f"{follows[0]} follows {now}")
         stated.append((was_result, now_result))

@@ -21,6 +21,7 @@ EXAMPLES = {
     "field": {"field": "metadata.stars", "into": "s"},
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
     "reuse": {"field": "score", "into": "s"},
+    "renumber": {"seed": 1},
     "keep": {"score": "s", "at_least": 1.0},
 }
 
