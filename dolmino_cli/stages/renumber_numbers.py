@@ -35,7 +35,10 @@ _NAMED_BEFORE = re.compile(
     r"july|august|september|october|november|december)\s$",
     re.I,
 )
-_NAMED_AFTER = re.compile(r"(?:[\s-](?:dollars?|cents?|pounds?|euros?))?[\s-](?:bills?|notes?|coins?)\b|[\s-]point(?:er)?s?\b(?=[\s-](?:shot|throw|goal|basket|question))|-point", re.I)
+_NAMED_AFTER = re.compile(
+    r"(?:[\s-](?:dollars?|cents?|pounds?|euros?))?[\s-](?:bills?|notes?|coins?)\b|[\s-]point(?:er)?s?\b(?=[\s-](?:shot|throw|goal|basket|question))|-point",
+    re.I,
+)
 _ARTICLE = re.compile(r"\b(an?)(?= [$£€]?$)", re.I)
 
 

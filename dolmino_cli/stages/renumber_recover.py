@@ -7,7 +7,17 @@ import re
 from dataclasses import replace
 
 from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Result, Term, Variable, evaluate, exact, parse
-from dolmino_cli.stages.renumber_graph import Given, Graph, Place, Unrecoverable, add_step, bind, computed_with, counted
+from dolmino_cli.stages.renumber_graph import (
+    Given,
+    Graph,
+    Place,
+    Unrecoverable,
+    add_step,
+    bind,
+    computed_with,
+    counted,
+    said_twice,
+)
 from dolmino_cli.stages.renumber_line import (
     ANNOTATION,
     Annotation,
@@ -81,6 +91,7 @@ class _Reading:
             fixed = value in self._constants or value in listed or any(mention.fixed for mention in them)
             self.graph.givens.append(Given(value=value, mentions=tuple(them), fixed=fixed))
         index = {value: place for place, value in enumerate(mentions)}
+        self.graph.equal += said_twice(self.graph, relations(self._text[:line_end]))
         for left, right in itertools.pairwise(asked):
             if left.over and right.under and left.value < right.value:
                 self.graph.below.append((index[left.value], index[right.value]))

@@ -39,7 +39,9 @@ class Search:
             self._behind.append(self._involved(step))
         shown = dict.fromkeys(place.term for place in graph.places)
         self._shown = [(term, self._as_stands(term)) for term in shown if not isinstance(term, (Constant, Result))]
-        self._equal = list(dict.fromkeys((left, right) for left, right in graph.equal if self._involved(left) | self._involved(right)))
+        self._equal = list(
+            dict.fromkeys((left, right) for left, right in graph.equal if self._involved(left) | self._involved(right))
+        )
         # Most equalities hold for any values, as of two steps that do the same; they hold for some odd ones then.
         self._solved = self._equal
         odd = [given.value + (101 + 37 * index if index in self._free else 0) for index, given in enumerate(graph.givens)]
@@ -60,7 +62,9 @@ class Search:
             if best is not None and 4 * start >= steps:
                 break
             factor, fine = common_factor(random), start >= 2 * _STEPS_PER_START and random.random() < _FINE_SHARE
-            values = [each.draw(factor, fine, random) if index in self._free else each.old for index, each in enumerate(self._amounts)]
+            values = [
+                each.draw(factor, fine, random) if index in self._free else each.old for index, each in enumerate(self._amounts)
+            ]
             for _ in range(_STEPS_PER_START):
                 self._mend(values, random)
                 involved = self._violated(values)
@@ -104,12 +108,12 @@ class Search:
             for left, right in itertools.pairwise(order):
                 if evaluate(left, values, results) >= evaluate(right, values, results):
                     return self._involved(left) | self._involved(right)
-        for term, old in self._shown:
-            if not same_kind(old, evaluate(term, values, results)):
-                return self._involved(term)
-        for term, most in self._capped:
-            if evaluate(term, values, results) > most:
-                return self._involved(term)
+        for shown, old in self._shown:
+            if not same_kind(old, evaluate(shown, values, results)):
+                return self._involved(shown)
+        for capped, most in self._capped:
+            if evaluate(capped, values, results) > most:
+                return self._involved(capped)
         for left, right in self._equal:
             if evaluate(left, values, results) != evaluate(right, values, results):
                 return self._involved(left) | self._involved(right)

@@ -63,7 +63,7 @@ _KNOWLEDGE: dict[str, tuple[int, ...]] = {
     r"ounces?|pounds?|tons?": (16, 2000),
     r"kilo\w*|kg|km|grams?|met(?:er|re)s?|lit(?:er|re)s?|cm|ml|centi\w*|milli\w*": (10, 100, 1000),
     r"legs?|legged|paws?|animals?|dogs?|cats?|cows?|horses?|birds?|chickens?|spiders?|insects?|octop\w+": (2, 4, 6, 8),
-    r"cars?|wheels?|wheeled|bikes?|bicycles?|tricycles?|motorcycles?|trucks?|tires?|vehicles?": (2, 3, 4),
+    r"cars?|wheels?|wheeled|bikes?|bicycles?|tricycles?|motorcycles?|trucks?|tires?|vehicles?": (2, 3, 4, 5),
     r"eyes?|ears?|hands?|handed|arms?|shoes?|socks?|gloves?|boots?|feet|earrings?|shoelaces?|laces?|wings?|headlights?": (2,),
     r"fingers?|toes?": (5, 10),
     r"squares?|squared|rectang\w+|perimeters?|sides?|corners?|walls?|chairs?|tables?": (2, 4),

@@ -6,21 +6,25 @@ import ast
 import re
 from fractions import Fraction
 
-ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
 VALUES = {word: number for number, word in enumerate(ONES.split())}
 VALUES |= {word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 TENS = [word for word, number in VALUES.items() if number >= 20]
-WORD = rf"(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(ONES.split()[1:10])})\b)?|{'|'.join(sorted(ONES.split(), key=len, reverse=True))}"
+WORD = (
+    rf"(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(ONES.split()[1:10])})\b)?|{'|'.join(sorted(ONES.split(), key=len, reverse=True))}"
+)
 NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d*\.\d+|\d+"
 NUMBER = re.compile(rf"{NUMERAL}|\b(?:{WORD})(?:[- ](?:hundred|thousand))?\b", re.I)
 ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
 STATED = re.compile(rf"= ?\$? ?({NUMERAL})(?![\d%]|[.,]\d| ?[-+*/x×(])")
-CALCULATION = re.compile(rf"(?:(?:{NUMERAL})%? *[-+*/] *)+(?:{NUMERAL})%? *$")
 MIXED = re.compile(r"(\d+)(?: and | |-)(\d+)/(\d+)")
+CALCULATION = re.compile(rf"(?:(?:{NUMERAL})%? *[-+*/] *)+(?:{NUMERAL})%? *$")
 # What a step may use although neither question nor an earlier step has it.
-CONSTANTS = {Fraction(number) for number in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 25, 26, 30, 31, 36, 50, 52, 60, 90, 100,
-             128, 180, 360, 365, 1000, 1760, 2000, 3600, 5280, "0.01", "0.25", "0.5", "0.75", "1/3", "2/3", "0.05", "0.1",
-             "0.2", "0.8", "0.125", "0.9", "1.5", "0.4", "0.6")}  # fmt: skip
+CONSTANTS = {Fraction(number) for number in "0 1 2 3 4 5 6 7 8 10 12 16 20 24 25 26 30 31 36 50 52 60 90 100 128 180 360 365 1000 "
+             "1760 2000 3600 5280 0.01 0.05 0.1 0.125 0.2 0.25 0.4 0.5 0.6 0.75 0.8 0.9 1.5 1/3 2/3".split()}  # fmt: skip
 
 
 def value(token: str) -> Fraction:
@@ -134,7 +138,11 @@ def explained(
         if (before, after) in forms:
             return True
         for low, low_now in moved.items():
-            shares = ((low / old, low_now / new), (1 - low / old, 1 - low_now / new), (old - low, new - low_now)) if old and new else ()
+            shares = (
+                ((low / old, low_now / new), (1 - low / old, 1 - low_now / new), (old - low, new - low_now))
+                if old and new
+                else ()
+            )
             if (before, after) in shares:
                 return True
     return (before == after and before in CONSTANTS) or (before, after) == result

@@ -34,7 +34,11 @@ def test_question_annotations_prose_and_answer_move_together() -> None:
             "renumbered": {
                 "of": "p0",
                 "seed": 1,
-                "numbers": [{"old": "48", "new": str(plums)}, {"old": "3", "new": str(price)}, {"old": "25", "new": str(percent)}],
+                "numbers": [
+                    {"old": "48", "new": str(plums)},
+                    {"old": "3", "new": str(price)},
+                    {"old": "25", "new": str(percent)},
+                ],
             }
         }
     ]
@@ -70,7 +74,7 @@ def test_relations_and_knowledge_stay() -> None:
 def test_two_things_that_a_number_could_mean_stay_equal() -> None:
     # The 6 of the second step may be the 6 red or the 2*3 = 6 blue ones: they must be as many again.
     text = problem(
-        "Odile has 6 red beads. Piet has 2 bags of 3 blue beads and 40 white ones. How many white ones are more than blue ones and red ones?",
+        "Odile has 6 red beads. Piet has 2 bags of 3 blue beads and 40 white ones. How many more are white than coloured?",
         "Piet has 2*3=<<2*3=6>>6 blue beads.",
         "Together there are 6+6=<<6+6=12>>12.",
         "So there are 40-12=<<40-12=28>>28 more.",
@@ -169,7 +173,7 @@ DROPS = {
     "answer_not_last_result": problem("How many are 13 and 14?", "13+14=<<13+14=27>>27", "#### 28"),
     "nothing_to_replace": problem("How many days have 2 weeks, both whole?", "They have 2*7=<<2*7=14>>14 days.", "#### 14"),
     # A week's 7 stays and a result of 1 stays, so the 8 cannot change.
-    "no_consistent_numbers": problem("8 plums, one eaten on each day of a week: left?", "There is 8-7=<<8-7=1>>1 left.", "#### 1"),
+    "no_consistent_numbers": problem("8 plums, one eaten on each day of a week?", "There is 8-7=<<8-7=1>>1 left.", "#### 1"),
 }
 
 
@@ -202,10 +206,14 @@ def made_problems(draw: st.DrawFn) -> str:
         if sign == "-" and number >= total:
             continue
         result = {"+": total + number, "-": total - number, "*": total * number}[sign]
-        told.append({"+": f"She gets {number} more.", "-": f"She loses {number}.", "*": f"Then she has {number} times as many."}[sign])
+        told.append(
+            {"+": f"She gets {number} more.", "-": f"She loses {number}.", "*": f"Then she has {number} times as many."}[sign]
+        )
         answer.append(f"Now she has {total} {sign} {number} = <<{total}{sign}{number}={result}>>{result} {what}.")
         total = result
-    return problem(" ".join((*told, f"How many {what} has she?")), *(answer or [f"She has <<{total}={total}>>{total}."]), f"#### {total}")
+    return problem(
+        " ".join((*told, f"How many {what} has she?")), *(answer or [f"She has <<{total}={total}>>{total}."]), f"#### {total}"
+    )
 
 
 @settings(max_examples=150, deadline=None)
