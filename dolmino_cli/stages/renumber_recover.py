@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Result, Term, Variable, evaluate, exact, parse
@@ -117,6 +118,8 @@ class _Reading:
             raise Unrecoverable("annotation_unreadable")
         shown = _literal(found[2], found.start(2))
         operands = [_operand(token) for token in _OPERAND.finditer(self._text, found.start(1), found.end(1))]
+        if _times_one(operands) and all(given.value != 1 for given in self.graph.givens):
+            raise Unrecoverable("number_unbound")  # nobody multiplies by 1: it was 1000 grams a step before
         before = self._calculated_before(line, place, shown.value) if len(operands) == 1 else None
         if before is not None:
             # <<28=28>> after "0.1 * 280 =": it is what was calculated, whatever else is 28.
@@ -204,6 +207,14 @@ class _Reading:
 
 def _literal(token: str, start: int) -> Number:
     return Number(start=start, end=start + len(token), value=exact(token), token=token)
+
+
+def _times_one(operands: Sequence[str | Number]) -> bool:
+    """Whether a literal 1 is a factor that is not the numerator of a fraction."""
+    return any(
+        isinstance(operand, Number) and operand.value == 1 and ("*" in (before, after)) and after != "/"
+        for before, operand, after in zip(("", *operands), operands, (*operands[1:], ""), strict=False)
+    )
 
 
 def _operand(found: re.Match[str]) -> str | Number:

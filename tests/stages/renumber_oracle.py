@@ -23,8 +23,8 @@ STATED = re.compile(rf"= ?\$? ?({NUMERAL})(?![\d%]|[.,]\d| ?[-+*/x×(])")
 MIXED = re.compile(r"(\d+)(?: and | |-)(\d+)/(\d+)")
 CALCULATION = re.compile(rf"(?:(?:{NUMERAL})%? *[-+*/] *)+(?:{NUMERAL})%? *$")
 # What a step may use although neither question nor an earlier step has it.
-CONSTANTS = {Fraction(number) for number in "0 1 2 3 4 5 6 7 8 10 12 16 20 24 25 26 30 31 36 50 52 60 90 100 128 180 360 365 1000 "
-             "1760 2000 3600 5280 0.01 0.05 0.1 0.125 0.2 0.25 0.4 0.5 0.6 0.75 0.8 0.9 1.5 1/3 2/3".split()}  # fmt: skip
+CONSTANTS = {Fraction(number) for number in "0 1 2 3 4 5 6 7 8 10 12 16 20 24 25 26 30 31 36 50 52 60 90 100 128 180 360 365 "
+             "1000 1760 2000 3600 5280 0.01 0.05 0.1 0.125 0.2 0.25 0.4 0.5 0.6 0.75 0.8 0.9 1.5 1/3 2/3".split()}  # fmt: skip
 
 
 def value(token: str) -> Fraction:

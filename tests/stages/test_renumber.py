@@ -131,6 +131,28 @@ def test_an_article_follows_its_number() -> None:
         assert ("cuts an " in new) == (str(number)[0] == "8" or number in (11, 18)), new
 
 
+def test_numbers_that_the_question_says_twice_agree() -> None:
+    text = problem(
+        "Of 5 pupils 3 take 14 nuts each, the other 2 take 20 each, and 300 were there. How many were left?",
+        "They take 3*14+2*20=<<3*14+2*20=82>>82 nuts, the 5 of them.",
+        "300-82=<<300-82=218>>218 were left, or 218/5=<<218/5=43.6>>43.6 a pupil.",
+        "#### 43.6",
+    )
+    for new in variants(text):
+        pupils, some, _, rest = numbers(new)[:4]
+        assert pupils == some + rest
+
+
+def test_a_factor_of_one_was_something_else() -> None:
+    text = problem(
+        "Odile has 4 dogs that eat 250 grams each a day. How many kilograms are 14 days?",
+        "They eat 4*250=<<4*250=1000>>1000 grams a day.",
+        "So it is 14*1=<<14*1=14>>14 kilograms.",
+        "#### 14",
+    )
+    assert outcome(text) == "number_unbound"
+
+
 def test_equations_in_prose_are_recomputed() -> None:
     text = problem(
         "Odile has 30 shells and finds 12 more. She loses 9. How many are left?",
