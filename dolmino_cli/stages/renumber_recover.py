@@ -70,6 +70,7 @@ class _Reading:
         self._constants = constants(text)
         self._named: set[str] = set()
         self._read: dict[int, Term] = {}  # of numbers in the answer, by where they start
+        self._operands: set[Exact] = {0, 1}  # values that annotations calculate with
         self.graph = Graph()
         self._question(line_end)
         start = line_end + 1
@@ -79,6 +80,9 @@ class _Reading:
             start = end + 1
         self._final_answer(final)
         self._hold_still()
+        for place in self.graph.places:
+            if isinstance(place.term, Constant) and place.number.value not in self._operands:
+                raise Unrecoverable("number_unbound")  # prose only: "the remaining two days" is not known, but calculated
         self.graph.places.sort(key=lambda place: place.number.start)
 
     def _question(self, line_end: int) -> None:
@@ -120,6 +124,7 @@ class _Reading:
         operands = [_operand(token) for token in _OPERAND.finditer(self._text, found.start(1), found.end(1))]
         if _times_one(operands) and all(given.value != 1 for given in self.graph.givens):
             raise Unrecoverable("number_unbound")  # nobody multiplies by 1: it was 1000 grams a step before
+        self._operands.update(operand.value for operand in operands if isinstance(operand, Number))
         before = self._calculated_before(line, place, shown.value) if len(operands) == 1 else None
         if before is not None:
             # <<28=28>> after "0.1 * 280 =": it is what was calculated, whatever else is 28.

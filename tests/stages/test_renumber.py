@@ -154,6 +154,16 @@ def test_a_factor_of_one_was_something_else() -> None:
     assert outcome(text) == "number_unbound"
 
 
+def test_a_constant_that_only_prose_has_may_be_a_result() -> None:
+    text = problem(
+        "Odile reads 40 pages on each of the first 4 days of a week and 90 on Friday. How many is that?",
+        "On 4 days she reads 4*40=<<4*40=160>>160 pages.",
+        "In those five days she reads 160+90=<<160+90=250>>250 pages.",
+        "#### 250",
+    )
+    assert outcome(text) == "number_unbound"
+
+
 def test_equations_in_prose_are_recomputed() -> None:
     text = problem(
         "Odile has 30 shells and finds 12 more. She loses 9. How many are left?",
