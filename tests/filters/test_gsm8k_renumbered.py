@@ -24,7 +24,7 @@ def kept_documents(output: Path) -> list[dict[str, Any]]:
 
 def test_rows_of_question_and_answer_become_other_problems(tmp_path: Path) -> None:
     question, _, answer = MARKET.partition("\n")
-    shard = write_shard(tmp_path / "train.jsonl", [json.dumps({"question": question, "answer": answer}).encode()])
+    shard = write_shard(tmp_path / "train.jsonl.zst", [json.dumps({"question": question, "answer": answer}).encode()])
     ran = run_recipe("gsm8k-renumbered", None, [shard], tmp_path / "out")
     other = run_recipe("gsm8k-renumbered", None, [shard], tmp_path / "other", ["renumber.seed=2"])
     (first,), (second,) = kept_documents(ran.output), kept_documents(other.output)

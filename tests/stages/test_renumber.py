@@ -74,7 +74,7 @@ def test_relations_and_knowledge_stay() -> None:
 def test_two_things_that_a_number_could_mean_stay_equal() -> None:
     # One 36 of the third step is Odile's, the other Piet's; they must be as many again.
     text = problem(
-        "Odile has 36 red beads. Piet has 5 bags of 13 blue beads and loses 29. They lay out 95 white ones. How many more are white?",
+        "Odile has 36 red beads. Piet has 5 bags of 13 blue ones and loses 29. 95 are white. How many more is that?",
         "Piet had 5*13=<<5*13=65>>65 beads.",
         "Then he has 65-29=<<65-29=36>>36.",
         "Together they have 36+36=<<36+36=72>>72.",
