@@ -30,6 +30,7 @@ CASES = (
     "sampling",
     "stackexchange",
     "decontamination",
+    "arithmetic",
 )
 MOST_SHARDS = 6 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"

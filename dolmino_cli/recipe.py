@@ -36,7 +36,7 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.stages import STAGES
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Edit, Measure
+from dolmino_cli.stages.stage import Edit, Measure, edits
 
 Stage = Measure | Edit | Keep
 Profile = Literal["paper", "ai2"]
@@ -92,7 +92,7 @@ class Recipe:
                 if stage.score not in scores:
                     have = ", ".join(sorted(scores)) or "none yet"
                     raise ConfigError(f"keep: no earlier stage writes the score {stage.score!r}; scores so far: {have}")
-            elif isinstance(stage, Edit):
+            elif edits(stage):
                 if stage_name(stage) in scores:
                     raise ConfigError(f"{stage_name(stage)} stands twice; one recipe edits with it once")
                 scores.add(stage_name(stage))
@@ -108,12 +108,12 @@ class Recipe:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The stages that write a score, in order."""
-        return tuple(stage for stage in self.stages if not isinstance(stage, (Keep, Edit)))
+        return tuple(stage for stage in self.stages if not (isinstance(stage, Keep) or edits(stage)))
 
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The stages that write documents anew, in order."""
-        return tuple(stage for stage in self.stages if isinstance(stage, Edit))
+        return tuple(stage for stage in self.stages if edits(stage))
 
     @property
     def decisions(self) -> tuple[Keep, ...]:
@@ -185,7 +185,7 @@ def drops_of(stage: Stage) -> tuple[Drop, ...]:
     """What a document can be dropped by at `stage`."""
     if isinstance(stage, Keep):
         return (stage,)
-    return tuple(Refusal(edit=stage_name(stage), reason=reason) for reason in stage.reasons) if isinstance(stage, Edit) else ()
+    return tuple(Refusal(edit=stage_name(stage), reason=reason) for reason in stage.reasons) if edits(stage) else ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from dolmino_cli import __version__
+from dolmino_cli.cli import classifier as classifier_verbs
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import filter as filter_verb
+from dolmino_cli.cli import generate as generate_verbs
 from dolmino_cli.cli import join as join_verbs
 from dolmino_cli.cli import mix as mix_verbs
 from dolmino_cli.cli import recipe as recipe_verbs
@@ -37,8 +39,10 @@ app.command("filter")(filter_verb.filter_shards)
 app.command("score")(score_verb.score_shards)
 app.add_typer(recipe_verbs.app, name="recipe")
 app.add_typer(decontaminate_verbs.app, name="decontaminate")
+app.add_typer(classifier_verbs.app, name="classifier")
 app.command("retokenize")(retokenize_verb.retokenize)
 app.add_typer(join_verbs.app, name="join")
+app.add_typer(generate_verbs.app, name="generate")
 app.add_typer(mix_verbs.app, name="mix")
 app.command("sample")(sample_verb.sample)
 

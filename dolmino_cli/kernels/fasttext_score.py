@@ -103,6 +103,20 @@ def count_again(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np
     return counts
 
 
+@numba.njit("f8[::1](i4[::1], i8[::1], i8[::1])", cache=True, nogil=True)
+def square_counts(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """The sum of squares of how often each row stands in a document; rows that share a place of the counts count as one."""
+    places = np.empty(1 << 13, np.int64)
+    squares = np.zeros(len(documents))
+    for i in range(len(documents)):
+        places[:] = 0
+        for row in rows[ends[documents[i]] : ends[documents[i] + 1]]:
+            places[row & (len(places) - 1)] += 1
+        for count in places:
+            squares[i] += np.float64(count) * np.float64(count)
+    return squares
+
+
 @numba.njit("void(Array(u1, 1, 'C', readonly=True), i8, i4[::1], f4[::1])", cache=True, nogil=True)
 def add_vectors(model: np.ndarray, matrix_at: int, rows: np.ndarray, hidden: np.ndarray) -> None:
     """Add rows of the unfolded matrix to `hidden` in order, rounding to float32 after each as fastText does.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dolmino_cli.documents import Batch
-from dolmino_cli.stages.stage import Approximate, Measure
+from dolmino_cli.stages.stage import Measure, is_approximate
 
 SAMPLE_DOCUMENTS = 32  # the first of every shard that the measure scores
 
@@ -41,7 +41,7 @@ class Agreement:
 
 def compare(stage: Measure, batch: Batch, scores: pa.Array, agreements: dict[str, Agreement]) -> None:
     """Compare the scores of a shard's first documents with the stage's reference, where it has one; add to `agreements`."""
-    if not isinstance(stage, Approximate):
+    if not is_approximate(stage):
         return
     done = agreements[stage.into].documents + agreements[stage.into].unlike if stage.into in agreements else 0
     wanted = min(SAMPLE_DOCUMENTS - done, len(batch))

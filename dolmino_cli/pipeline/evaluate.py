@@ -17,7 +17,7 @@ from dolmino_cli.pipeline.tally import StageTally
 from dolmino_cli.recipe import Recipe, drops_of, stage_name
 from dolmino_cli.shards.conversion import rewritten
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Edit, Measure, evidence_name, explains
+from dolmino_cli.stages.stage import Edit, Measure, edits, evidence_name, explains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def evaluate(
     number = 0  # of the next way to be dropped
     for stage in recipe.stages:
         started = time.perf_counter()
-        if isinstance(stage, Edit):
+        if edits(stage):
             edited, dropped = _edit(stage, remaining)
             places, arriving = np.flatnonzero(alive), np.ones(len(remaining), dtype=bool)
             for reason in range(len(stage.reasons)):

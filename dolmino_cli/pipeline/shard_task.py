@@ -26,7 +26,7 @@ from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.shards.writing import DocumentWriter
-from dolmino_cli.stages.stage import Wide
+from dolmino_cli.stages.stage import is_wide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def run_shard(task: ShardTask) -> LedgerEntry:
 
 def batch_bytes(recipe: Recipe, options: Options) -> int:
     """How much of a shard goes through the stages at once: the usual, or what a measure that will run asks for."""
-    asked = [measure.batch_bytes for measure in recipe.measures if isinstance(measure, Wide)] if not options.scores else []
+    asked = [measure.batch_bytes for measure in recipe.measures if is_wide(measure)] if not options.scores else []
     return max([BATCH_BYTES, *asked])
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from dolmino_cli.recipe import Recipe, Stage, stage_name
 from dolmino_cli.stages.keep import Keep
-from dolmino_cli.stages.stage import Edit
+from dolmino_cli.stages.stage import edits
 
 _COLUMNS = 110
 
@@ -43,7 +43,7 @@ def _stage_line(stage: Stage) -> str:
         return f"keep {stage.rule}, else dropped as {stage.reason!r}{expected}; without a score: {stage.missing}"
     given = {key: value for key, value in dataclasses.asdict(cast(Any, stage)).items() if key != "into" and value is not None}
     parameters = ", ".join(f"{key} {_shown(value)}" for key, value in given.items())
-    if isinstance(stage, Edit):
+    if edits(stage):
         return f"{stage_name(stage)}: {parameters or 'as it is'}; else dropped as {', '.join(map(repr, stage.reasons))}"
     return f"{stage.into} = {stage_name(stage)}: {parameters}"
 

@@ -135,10 +135,11 @@ def difference(entry: LedgerEntry, *, recipe: Mapping[str, Any], input: Mapping[
     """
     # Through JSON, so that a tuple now equals the list that was stored.
     now = json.loads(json.dumps({"recipe": recipe, "input": input}))
-    return [*_changes(entry.recipe, now["recipe"], "recipe"), *_changes(entry.input, now["input"], "input")]
+    return [*changes(entry.recipe, now["recipe"], "recipe"), *changes(entry.input, now["input"], "input")]
 
 
-def _changes(before: Any, after: Any, place: str) -> list[str]:
+def changes(before: Any, after: Any, place: str) -> list[str]:
+    """How two JSON values differ, one line each, such as `input.bytes: 10 -> 12`; `place` names what they are."""
     if isinstance(before, dict) and isinstance(after, dict):
         names = [*before, *(name for name in after if name not in before)]
         return [line for name in names for line in _member_changes(before, after, name, f"{place}.{name}")]
@@ -155,7 +156,7 @@ def _member_changes(before: dict[Any, Any], after: dict[Any, Any], name: Any, pl
         return [f"{place}: {_shown(before[name])} -> not there"]
     if name not in before:
         return [f"{place}: not there -> {_shown(after[name])}"]
-    return _changes(before[name], after[name], place)
+    return changes(before[name], after[name], place)
 
 
 def _shown(value: Any) -> str:

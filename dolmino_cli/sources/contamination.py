@@ -1,4 +1,4 @@
-"""What a run of `ngram_overlap` found: its evidence out of the attributes, beside the documents and the instances."""
+"""What a run found by an index: its evidence out of the attributes, beside the documents and the instances."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.shards.storage import Output, fetch, join
 
+_INDEXED = ("ngram_overlap", "in_index")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One document that a decision over `ngram_overlap` dropped, with what it was dropped for. Places are bytes of its text."""
+    """One document that a decision by an index dropped, with what it was dropped for. Places are bytes of its text."""
 
     shard: str
     path: str
@@ -48,13 +50,14 @@ class TaskReport:
 
 
 def index_of(run: str) -> str:
-    """The index that the run used. Raises ConfigError where `run` is no run, or one without `ngram_overlap`."""
+    """The index that the run used. Raises ConfigError where `run` is no run, or one without a measure by an index."""
     stages = _summary(run)["recipe"]["stages"]
     for stage in stages:
-        if "ngram_overlap" in stage:
-            return str(stage["ngram_overlap"]["index"])
+        for measure in _INDEXED:
+            if measure in stage:
+                return str(stage[measure]["index"])
     names = ", ".join(name for stage in stages for name in stage)
-    raise ConfigError(f"{run}: its recipe has no ngram_overlap to review; it has: {names}")
+    raise ConfigError(f"{run}: its recipe has no {' or '.join(_INDEXED)} to review; it has: {names}")
 
 
 def findings(run: str) -> Iterator[Finding]:
@@ -108,9 +111,9 @@ def texts_of(run: str, found: Sequence[Finding]) -> dict[Finding, str]:
 
 
 def _scores_by_reason(run: str) -> dict[str, str]:
-    """Reasons of the decisions over a score of `ngram_overlap`."""
+    """Reasons of the decisions over a score that an index gives."""
     stages = _summary(run)["recipe"]["stages"]
-    overlaps = {stage["ngram_overlap"]["into"] for stage in stages if "ngram_overlap" in stage}
+    overlaps = {stage[name]["into"] for stage in stages for name in _INDEXED if name in stage}
     keeps = [stage["keep"] for stage in stages if "keep" in stage]
     return {keep["reason"]: keep["score"] for keep in keeps if keep["score"] in overlaps}
 

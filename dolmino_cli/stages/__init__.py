@@ -6,6 +6,7 @@ from dolmino_cli.stages.classifier import Classifier
 from dolmino_cli.stages.fasttext import FastText
 from dolmino_cli.stages.field import Field
 from dolmino_cli.stages.field_is import FieldIs
+from dolmino_cli.stages.in_index import InIndex
 from dolmino_cli.stages.keep import Keep
 from dolmino_cli.stages.length import Length
 from dolmino_cli.stages.ngram_overlap import NgramOverlap
@@ -21,6 +22,7 @@ STAGES: dict[str, type] = {
     "repeated_ngrams": RepeatedNgrams,  # longest contiguous repetition of a 1- to 13-token n-gram
     "word_concentration": WordConcentration,  # share of the most frequent words
     "ngram_overlap": NgramOverlap,  # share of n-grams in common with evaluation sets
+    "in_index": InIndex,  # whether it is an evaluation instance, by id or as a whole
     "length": Length,  # characters, words, bytes or tokens
     "field": Field,  # a number in the document's metadata
     "field_is": FieldIs,  # whether a text in the document's metadata is one of those wanted

@@ -113,10 +113,7 @@ class FastText:
         return np.where(top == label, probabilities[:, label], 1.0 - probabilities[:, 1 - label])
 
     def _score_by_library(self, library: Any, text: pa.LargeStringArray) -> np.ndarray:
-        if self.newlines == "dclm":
-            lines = [" ".join(document.strip().splitlines()) for document in text.to_pylist()]
-        else:
-            lines = [document.replace("\n", " ") for document in text.to_pylist()]
+        lines = [one_line(document, self.newlines) for document in text.to_pylist()]
         # A list: fasttext 0.9.3 fails on a single string under numpy 2.
         labels, probabilities = library.predict(lines, k=1 if self.rule == "top1" else -1)
         scores = np.full(len(lines), np.nan)
@@ -133,6 +130,11 @@ class FastText:
             raise ConfigError(f"fasttext: {self.model} has no label {self.label!r}; it has: {shown}")
         if self.rule == "top1" and len(labels) > 2:
             raise ConfigError(f"fasttext: rule top1 is for two labels and {self.model} has {len(labels)}; write rule: label")
+
+
+def one_line(text: str, newlines: Newlines) -> str:
+    """The one line that fastText reads of a document."""
+    return " ".join(text.strip().splitlines()) if newlines == "dclm" else text.replace("\n", " ")
 
 
 @dataclass(frozen=True, kw_only=True)

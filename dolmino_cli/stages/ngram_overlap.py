@@ -81,11 +81,11 @@ class NgramOverlap:
             batch.memo[key] = index.overlap(batch.text, stride=self.stride)
         shares, places = batch.memo[key]
         column = RULES.index(self.rule)
-        return pa.array(shares[:, column]), _evidence(index, places[:, column])
+        return pa.array(shares[:, column]), evidence_rows(index, places[:, column])
 
 
-def _evidence(index: NgramIndex, places: np.ndarray) -> pa.Array:
-    """`places` is (documents, 3): instance or -1, start and end byte."""
+def evidence_rows(index: NgramIndex, places: np.ndarray) -> pa.Array:
+    """EVIDENCE of `places`, (documents, 3) int64: instance or -1, start and end byte; null where there is no instance."""
     rows: list[dict[str, object] | None] = [None] * len(places)
     for row in np.flatnonzero(places[:, 0] >= 0).tolist():
         number, start, end = places[row].tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ def byte_tokenizer(folder: Path) -> str:
     return str(byte_level(folder / "bytes.json", size=258))
 
 
-def quality_model(folder: Path) -> str:
-    path = folder / "quality.bin"
-    write_model(path, ["</s>", "the", "of", "and", "a"], ["__label__hq", "__label__cc"])
+def fasttext_model(folder: Path, label: str) -> str:
+    path = folder / f"{label}.bin"
+    write_model(path, ["</s>", "the", "of", "and", "a"], [label, "__label__other"])
     return str(path)
 
 
@@ -60,12 +60,13 @@ def evaluation_index(folder: Path) -> str:
     return str(make_index(folder, {"made": ["Which of these is no question at all?"]}).path)
 
 
-# What stands in for what a measure loads: stage -> (parameter, how to make it in a folder).
-STAND_INS = {
-    "repeated_ngrams": ("tokenizer", byte_tokenizer),
-    "fasttext": ("model", quality_model),
-    "classifier": ("model", education_model),
-    "ngram_overlap": ("index", evaluation_index),
+# What stands in for what a measure loads: stage -> (parameter, how to make it in a folder for that measure).
+STAND_INS: dict[str, tuple[str, Callable[[Path, Any], str]]] = {
+    "repeated_ngrams": ("tokenizer", lambda folder, _: byte_tokenizer(folder)),
+    "fasttext": ("model", lambda folder, measure: fasttext_model(folder, measure.label)),
+    "classifier": ("model", lambda folder, _: education_model(folder)),
+    "ngram_overlap": ("index", lambda folder, _: evaluation_index(folder)),
+    "in_index": ("index", lambda folder, _: evaluation_index(folder)),
 }
 
 
@@ -75,7 +76,7 @@ def stand_ins(recipe: Recipe, folder: Path) -> list[str]:
     for measure in recipe.measures:
         if stage_name(measure) in STAND_INS:
             parameter, make = STAND_INS[stage_name(measure)]
-            found.append(f"{measure.into}.{parameter}={make(folder)}")
+            found.append(f"{measure.into}.{parameter}={make(folder, measure)}")
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +82,6 @@ CASES = [
     ),
     Case(recipe="dclm-pretrain", profile="paper", files=WEB, rule=oracle.repeats_paper),
     Case(recipe="dclm-pretrain", profile="ai2", files=WEB, rule=oracle.repeats_ai2),
-    Case(recipe="gsm8k", profile=None, files="gsm8k/gsm8k_train.docs.jsonl.gz", rule=oracle.keep_all),
 ]
 
 
@@ -127,10 +125,3 @@ def test_code_without_stars_stops_at_its_first_document(tmp_path: Path, shared_d
     overrides = [f"repetitions.tokenizer={shared_data / 'tokenizers' / TOKENIZERS['paper']}"]
     with pytest.raises(DataError, match=r"codesearchnet_python\.docs\.jsonl\.zst:1: .* has no score 'stars'"):
         run_recipe("starcoder", "paper", [shared_data / CODE.split()[0]], tmp_path / "out", overrides)
-
-
-def test_gsm8k_drops_the_test_split_and_refuses_what_does_not_say(tmp_path: Path, shared_data: Path) -> None:
-    ran = run_recipe("gsm8k", None, [shared_data / "gsm8k/gsm8k_test.docs.jsonl.gz"], tmp_path / "test")
-    assert Counter(ran.reasons.values()) == {"not_train": 1319}
-    with pytest.raises(DataError, match=r"gsm8k_mixed_unlabelled\.docs\.jsonl\.gz:1: .* has no score 'is_train'"):
-        run_recipe("gsm8k", None, [shared_data / "gsm8k/gsm8k_mixed_unlabelled.docs.jsonl.gz"], tmp_path / "mixed")

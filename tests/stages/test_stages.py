@@ -17,6 +17,7 @@ EXAMPLES = {
     "repeated_ngrams": {"tokenizer": "t.json", "into": "s"},
     "word_concentration": {"top": 1, "into": "s"},
     "ngram_overlap": {"index": "evals.index", "into": "s"},
+    "in_index": {"index": "evals.index", "by": "text", "into": "s"},
     "length": {"unit": "words", "into": "s"},
     "field": {"field": "metadata.stars", "into": "s"},
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},

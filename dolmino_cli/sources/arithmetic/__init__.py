@@ -1,0 +1,1 @@
+"""DolminoSynthMath's arithmetic: problems drawn by keyed hash, worded in many ways, every equation true."""
