@@ -11,6 +11,7 @@ from dolmino_cli.stages.keep import Keep
 from dolmino_cli.stages.length import Length
 from dolmino_cli.stages.ngram_overlap import NgramOverlap
 from dolmino_cli.stages.program import Program
+from dolmino_cli.stages.renumber import Renumber
 from dolmino_cli.stages.repeated_ngrams import RepeatedNgrams
 from dolmino_cli.stages.reuse import Reuse
 from dolmino_cli.stages.word_concentration import WordConcentration
@@ -27,8 +28,9 @@ STAGES: dict[str, type] = {
     "field": Field,  # a number in the document's metadata
     "field_is": FieldIs,  # whether a text in the document's metadata is one of those wanted
     "reuse": Reuse,  # a score that the document carries
-    # Edits: each writes documents anew.
+    # Edits: each writes documents anew, or drops them with reasons of its own.
     "program": Program,  # programs of assignments alone, with the value of each
+    "renumber": Renumber,  # a solved word problem with other numbers
     # The decision.
     "keep": Keep,
 }

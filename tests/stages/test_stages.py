@@ -23,6 +23,7 @@ EXAMPLES = {
     "field_is": {"field": "metadata.split", "values": ("train",), "into": "s"},
     "reuse": {"field": "score", "into": "s"},
     "program": {"calls": "none"},
+    "renumber": {"seed": 1},
     "keep": {"score": "s", "at_least": 1.0},
 }
 
