@@ -21,6 +21,7 @@ SEED = 1124
 TOTAL_TOKENS = 1_600_000
 # Billions of tokens in the published pool, Table 5.
 PUBLISHED_BILLIONS = {"dclm": 752, "flan": 17.0, "stackexchange": 1.26, "pes2o": 58.6, "wiki": 3.7, "math": 10.7}
+WRITTEN_HERE = {"math": 0.5}  # the other half is arithmetic that run.sh generates
 SHARDS = {"dclm": 8, "pes2o": 2}
 
 SUBJECTS = """
@@ -127,7 +128,7 @@ def documents(source: str, tokenizer: Tokenizer) -> Iterator[dict[str, object]]:
     """Good documents up to the source's share of tokens, a bad one after every third."""
     rng = random.Random(f"{SEED} {source}")
     good, bad = good_texts(rng)[source], bad_texts(rng)[source]
-    left = TOTAL_TOKENS * PUBLISHED_BILLIONS[source] / sum(PUBLISHED_BILLIONS.values())
+    left = TOTAL_TOKENS * PUBLISHED_BILLIONS[source] / sum(PUBLISHED_BILLIONS.values()) * WRITTEN_HERE.get(source, 1)
     number = 0
     while left > 0:
         text, metadata = good() if number % 4 else bad()
@@ -153,12 +154,13 @@ def write_shards(folder: Path, source: str, rows: list[dict[str, object]]) -> No
         (folder / f"{source}-{shard:04d}.jsonl.zst").write_bytes(zstandard.compress(lines.encode()))
 
 
-def write_quality_lines(path: Path) -> None:
-    """Labelled lines to train the quality model on: prose is hq, spam is cc."""
+def write_labelled(path: Path) -> None:
+    """Labelled texts to train the quality model on."""
     rng = random.Random(f"{SEED} quality")
     with path.open("w", encoding="utf-8") as file:
         for _ in range(1500):
-            file.write(f"__label__hq {prose(rng, rng.randint(3, 12)).replace(chr(10), ' ')}\n__label__cc {spam(rng)}\n")
+            for label, text in (("prose", prose(rng, rng.randint(3, 12))), ("spam", spam(rng))):
+                file.write(json.dumps({"text": text, "label": label}) + "\n")
 
 
 def main(output: Path) -> None:
@@ -166,7 +168,7 @@ def main(output: Path) -> None:
     tokenizer = train_tokenizer(random.Random(SEED), output / "tokenizer")
     for source in PUBLISHED_BILLIONS:
         write_shards(output / "raw" / source, source, list(documents(source, tokenizer)))
-    write_quality_lines(output / "quality.txt")
+    write_labelled(output / "labelled.jsonl")
 
 
 if __name__ == "__main__":

@@ -7,36 +7,39 @@ rm -rf "$out"
 mkdir -p "$out"
 say() { printf '\n== %s\n' "$1"; }
 
-say "1. Make inputs: six sources with good and bad documents, a tokenizer, a quality model"
+say "1. Make inputs: six sources with good and bad documents, labelled texts, a tokenizer"
 python docs/demo/make_inputs.py "$out"
-# fasttext 0.9.3 stops at random with "Encountered NaN"; a new process then trains.
-for attempt in 1 2 3 4 5; do
-    python docs/demo/train_quality.py "$out/quality.txt" "$out/quality.bin" 2>"$out/training.log" && break
-done
 
-say "2. Filter each source with its recipe"
+say "2. Train a quality model on the labelled texts; generate arithmetic"
+dolmino classifier train "$out/labelled.jsonl" --positive prose --dim 32 --buckets 100000 --epochs 5 --output "$out/quality"
+dolmino generate arithmetic --tokens 10150 --tokenizer "$out/tokenizer" --seed 42 --output "$out/generated/arithmetic"
+
+say "3. Filter each source with its recipe"
 for source in dclm flan stackexchange pes2o wiki math; do
     dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source"
 done
 
-say "3. Retokenize what was kept"
-for source in dclm flan stackexchange pes2o wiki math; do
+say "4. Retokenize what was kept"
+for source in dclm flan stackexchange pes2o wiki; do
     dolmino retokenize "$out/filtered/$source" --tokenizer "$out/tokenizer" --output "$out/tokens/$source"
 done
+dolmino retokenize "$out/filtered/math" "$out/generated/arithmetic" --tokenizer "$out/tokenizer" --output "$out/tokens/math"
 
-say "4. Plan the mix"
+say "5. Plan the mix"
 dolmino mix plan docs/demo/mix.yaml --arrays "$out/tokens"
 
-say "5. Sample it"
+say "6. Sample it"
 dolmino sample docs/demo/mix.yaml --arrays "$out/tokens" --output "$out/mix"
 
-say "6. Sample it again, from the lock: the same bytes"
+say "7. Sample it again, from the lock: the same bytes"
 dolmino sample "$out/mix/demo-50b.lock.json" --arrays "$out/tokens" --output "$out/mix-again"
 cmp "$out/mix/part-00000.npy" "$out/mix-again/part-00000.npy" && echo "identical: $out/mix/part-00000.npy $out/mix-again/part-00000.npy"
 
 say "Where everything is"
 cat <<END
 $out/raw/         the generated shards
+$out/quality/     the quality model, and how it did on texts that it had not seen
+$out/generated/   arithmetic, every equation true
 $out/filtered/    documents kept, attributes (every score, why each document went), ledger
 $out/tokens/      token arrays, one folder per source
 $out/mix/         the mix: part-*.npy (tokens), part-*.csv.gz (provenance), demo-50b.lock.json

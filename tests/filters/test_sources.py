@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ TABLE_5 = {
     "Metamath OWM-filtered": "metamath",
     "CodeSearchNet OWM-filtered": "codesearchnet-owm",
     "GSM8K Train split": "gsm8k",
+}
+# Its math mix, every row in its order: row -> sections of the page, one for each thing that makes a part of it.
+MATH_MIX = {
+    "TuluMath": ["tulumath"],
+    "Dolmino SynthMath": ["synthmath-arithmetic", "gsm8k-renumbered", "gsm8k-mind"],
+    "TinyGSM-MIND": ["tinygsm", "tinygsm-mind"],
+    "MathCoder2 Synth Books Ajibawa-2023 M-A-P Matrix": ["mathcoder2-synth"],
+    "Metamath OWM-filtered": ["metamath"],
+    "CodeSearchNet OWM-filtered": ["codesearchnet-owm"],
+    "GSM8K Train split": ["gsm8k"],
 }
 # Table 10, every row in its order.
 TABLE_10 = {
@@ -72,6 +83,14 @@ def test_every_row_has_a_recipe_with_a_section_of_its_own(row: tuple[str, str]) 
     assert "Paper:" in section
     assert "Executed:" in section
     assert f"Licence: {load_recipe(find('filters', name)).licence}" in " ".join(section.split())
+
+
+@pytest.mark.parametrize("row", MATH_MIX)
+def test_every_part_of_the_math_mix_has_a_section_that_makes_it(row: str) -> None:
+    for name in MATH_MIX[row]:
+        section = SOURCES_PAGE.read_text().partition(f"\n## `{name}`")[2].partition("\n## ")[0]
+        assert re.search(r"^dolmino (filter|rewrite|generate) ", section, re.M), "an example to copy"
+        assert all(f"- {word}: " in section for word in ("Paper", "Executed", "Licence"))
 
 
 @pytest.mark.parametrize(("name", "profile"), SIDES, ids=str)
