@@ -66,15 +66,12 @@ def evaluate(
     for stage in recipe.stages:
         started = time.perf_counter()
         if edits(stage):
-            edited, dropped = _edit(stage, remaining)
-            places, arriving = np.flatnonzero(alive), np.ones(len(remaining), dtype=bool)
-            for reason in range(len(stage.reasons)):
-                goes = dropped == reason
-                tally.add(number + reason, keeps=~goes[arriving], text_bytes=text_bytes[places[arriving]], near=0)
-                arriving &= ~goes
-            dropped_by[places[~arriving]] = number + dropped[~arriving]
-            alive[places[~arriving]] = False
-            remaining = edited
+            remaining, arriving = _edit(stage, remaining)
+            for reason in range(number, number + len(stage.reasons)):
+                keeps = arriving != reason - number
+                tally.add(reason, keeps=keeps, text_bytes=text_bytes[alive], near=0)
+                _drop(keeps, reason, alive, dropped_by)
+                arriving = arriving[keeps]
             seconds[stage_name(stage)] += time.perf_counter() - started
         elif not isinstance(stage, Keep):
             if existing is not None and stage.into in existing:
@@ -94,11 +91,8 @@ def evaluate(
                 text_bytes=text_bytes[alive],
                 near=stage.near(of_remaining, _tolerance(recipe, stage.score, tally)),
             )
-            if not keeps.all():
-                places = np.flatnonzero(alive)
-                dropped_by[places[~keeps]] = number
-                alive[places[~keeps]] = False
-                remaining = remaining.where(keeps)
+            _drop(keeps, number, alive, dropped_by)
+            remaining = remaining.where(keeps)
             seconds[stage.reason] += time.perf_counter() - started
         number += len(drops_of(stage))
     reasons = pa.array([drop.reason for drop in recipe.drops], pa.string())
@@ -122,6 +116,14 @@ def _measure(stage: Measure, batch: Batch, tally: StageTally) -> dict[str, pa.Ar
         assert len(column) == len(batch), f"{stage!r} gave {len(column)} scores for {len(batch)} documents"
     compare(stage, batch, found[0], tally.agreements)
     return dict(zip(columns(stage), found, strict=True))
+
+
+def _drop(keeps: np.ndarray, number: int, alive: np.ndarray, dropped_by: np.ndarray) -> None:
+    """Of the documents alive, those that `keeps` does not keep are dropped by way `number`."""
+    if not keeps.all():
+        gone = np.flatnonzero(alive)[~keeps]
+        dropped_by[gone] = number
+        alive[gone] = False
 
 
 def _edit(stage: Edit, batch: Batch) -> tuple[Batch, np.ndarray]:
