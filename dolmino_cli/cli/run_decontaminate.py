@@ -9,10 +9,10 @@ from dolmino_cli.cli.console import remark, show
 from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.report import decontamination as report
 from dolmino_cli.shards.listing import list_shards
+from dolmino_cli.shards.model_cache import file_sha256
 from dolmino_cli.sources import contamination, planted
 from dolmino_cli.sources.evaluation_index import IndexOptions, build_index
 from dolmino_cli.sources.evaluation_sets import EvaluationSet, files_of, load_sets
-from dolmino_cli.stages.model_cache import file_sha256
 from dolmino_cli.stages.ngram_index import load_index
 
 

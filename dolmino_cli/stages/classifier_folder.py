@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, StorageError, first_line
-from dolmino_cli.stages import model_cache
+from dolmino_cli.shards import model_cache
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
 _HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")

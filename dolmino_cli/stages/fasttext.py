@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError, MissingExtra
+from dolmino_cli.shards import model_cache
 from dolmino_cli.shards.storage import cache_folder, fetch
-from dolmino_cli.stages import model_cache
 from dolmino_cli.stages.fasttext_model import read_model
 
 FOLDED_TOLERANCE = 2e-6

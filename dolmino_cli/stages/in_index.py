@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.documents import Batch
-from dolmino_cli.stages.model_cache import file_sha256
+from dolmino_cli.shards.model_cache import file_sha256
 from dolmino_cli.stages.ngram_index import NgramIndex, load_index
 from dolmino_cli.stages.ngram_overlap import EVIDENCE, evidence_rows
 

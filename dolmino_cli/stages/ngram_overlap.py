@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.stages.model_cache import file_sha256
+from dolmino_cli.shards.model_cache import file_sha256
 from dolmino_cli.stages.ngram_index import NgramIndex, load_index
 
 Rule = Literal["paper", "ai2", "instance"]

@@ -1,21 +1,29 @@
 """Engine: a batch of texts in, the exact ids of Hugging Face `tokenizers` out, by the fastest engine that gives them.
 
-The fast engine is young. So it is pinned, compared with `tokenizers` on a hard set at every load, and on a sample of every
-run (`check_sample`); where it can't load a tokenizer or differs, `tokenizers` itself is used and that is said.
+The fast engine is young. So it is pinned, compared with `tokenizers` on a hard set before it is trusted with a tokenizer, and on
+a sample of every retokenization (`check_sample`); where it can't load a tokenizer or differs, `tokenizers` itself is used and
+that is said. That it passed is noted in the cache: loading `tokenizers` beside it takes as long as the fast engine itself.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import multiprocessing
+import platform
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dolmino_cli.errors import DataError
+from dolmino_cli.errors import DataError, StorageError
+from dolmino_cli.shards.model_cache import make_once
+from dolmino_cli.shards.storage import cache_folder
 from dolmino_cli.tokenizer import hard_set
 from dolmino_cli.tokenizer.byte_level import is_byte_level, longest_token_bytes
 from dolmino_cli.tokenizer.fast import Fast, NotSupportedError, SeparatorInTextError
@@ -40,9 +48,13 @@ class Engine:
     `byte_level`: the bytes of a document's tokens, put together, are exactly the document's bytes.
     """
 
-    def __init__(self, identity: TokenizerIdentity, reference: Reference, fast: Fast | None, description: str) -> None:
+    def __init__(self, identity: TokenizerIdentity, special_tokens: SpecialTokens, fast: Fast | None, description: str) -> None:
         self.identity, self.description = identity, description
-        self._reference, self._fast = reference, fast
+        self._special_tokens, self._fast = special_tokens, fast
+
+    @functools.cached_property
+    def _reference(self) -> Reference:
+        return Reference(self.identity, self._special_tokens)
 
     @functools.cached_property
     def byte_level(self) -> bool:
@@ -102,28 +114,54 @@ class Engine:
 
 @functools.lru_cache(maxsize=4)
 def load_engine(name_or_path: str, *, engine: EngineName = "auto", special_tokens: SpecialTokens = "text") -> Engine:
-    """The engine for a tokenizer, checked against `tokenizers` on the hard set; loaded once per process.
+    """The engine for a tokenizer, one that gave the ids of `tokenizers` on the hard set; loaded once per process.
 
     "auto" and "gigatoken" fall back to `tokenizers`, with a warning and in `description`, when the fast engine can't load
     the tokenizer or differs anywhere. `special_tokens="text"` keeps the text of a special token as plain text (dolma's rule).
     """
     identity = resolve(name_or_path, eos_required=False)
-    reference = Reference(identity, special_tokens)
     if engine == "tokenizers":
-        return Engine(identity, reference, None, reference.description)
-    fast, why_not = _trusted(identity, reference, special_tokens)
+        return _by_reference(identity, special_tokens, Reference.description)
+    fast, why_not = _trusted(identity, special_tokens)
     if fast is not None:
-        return Engine(identity, reference, fast, fast.description)
+        return Engine(identity, special_tokens, fast, fast.description)
     if multiprocessing.parent_process() is None:  # Workers all find the same; the process that started them says it.
         log.warning("tokenizer %s: %s; using tokenizers, which gives the same ids some 30 times slower", identity.name, why_not)
-    return Engine(identity, reference, None, f"{reference.description} ({why_not})")
+    return _by_reference(identity, special_tokens, f"{Reference.description} ({why_not})")
 
 
-def _trusted(identity: TokenizerIdentity, reference: Reference, special_tokens: SpecialTokens) -> tuple[Fast | None, str]:
-    """The fast engine in the first way of calling it that passes the hard set, or None and why not."""
+def _by_reference(identity: TokenizerIdentity, special_tokens: SpecialTokens, description: str) -> Engine:
+    engine = Engine(identity, special_tokens, None, description)
+    assert engine._reference  # loaded now, so that a file that it refuses stops the run before it begins
+    return engine
+
+
+def _trusted(identity: TokenizerIdentity, special_tokens: SpecialTokens) -> tuple[Fast | None, str]:
+    """The fast engine in the first way of calling it that passes the hard set, now or before; or None and why not."""
     texts = list(hard_set.strings(identity.added_tokens))
+    # All that the outcome depends on: when any of it changes, it is found out again.
+    facts = [Reference.description, Fast.description, identity.sha256, special_tokens, platform.machine(), *texts]
+    note = cache_folder() / "engines" / hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    if note.is_file():
+        try:
+            return Fast(identity, special_tokens, joined=note.read_text(encoding="ascii") == "joined"), ""
+        except NotSupportedError as error:
+            return None, str(error)
+    fast, why_not = _passing(identity, special_tokens, texts)
+    if fast is not None:
+        way = "joined" if fast.joined else "one by one"
+        with suppress(StorageError):  # A cache that cannot be written costs time only.
+            make_once(note, functools.partial(_write_text, way))
+    return fast, why_not
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="ascii")
+
+
+def _passing(identity: TokenizerIdentity, special_tokens: SpecialTokens, texts: Sequence[str]) -> tuple[Fast | None, str]:
     batch = pa.array(texts, pa.large_string())
-    expected = reference.encode(batch)
+    expected = Reference(identity, special_tokens).encode(batch)
     why_not = ""
     for joined in (True, False):
         try:

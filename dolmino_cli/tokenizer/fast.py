@@ -51,7 +51,7 @@ class Fast:
             kept = [token for token in added if not token.special]
             _refuse_overlap([token for token in added if token.special], kept)
             added = kept
-        self._joined, self._separator_id = joined, identity.vocabulary_size
+        self.joined, self._separator_id = joined, identity.vocabulary_size
         if joined:
             added.append(AddedToken(id=self._separator_id, content=_SEPARATOR, special=True))
         parts = msgspec.json.decode(identity.json_bytes, type=dict[str, msgspec.Raw])
@@ -60,7 +60,7 @@ class Fast:
 
     def encode(self, text: pa.LargeStringArray) -> Tokens:
         """The ids of every document."""
-        if not self._joined:
+        if not self.joined:
             return Tokens.of([self._encode(document.as_py()) for document in text])
         ids, ends = self._encode_joined(text)
         offsets = np.zeros(len(ends) + 1, np.int64)
@@ -69,7 +69,7 @@ class Fast:
 
     def encode_ended(self, text: pa.LargeStringArray, end_id: int) -> Tokens:
         """As `encode` with `end_id` after every document."""
-        if not self._joined:
+        if not self.joined:
             return self.encode(text).ended(end_id)
         ids, ends = self._encode_joined(text)
         ids[ends] = end_id  # the separators become it, so nothing has to move

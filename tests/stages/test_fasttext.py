@@ -319,8 +319,8 @@ def test_real_documents_score_as_the_package_scores_them(shared_data: Path, tmp_
 
 
 def test_folding_in_two_processes_at_once_leaves_one_whole_folder(models: Path, tmp_path: Path) -> None:
+    from dolmino_cli.shards.model_cache import make_once
     from dolmino_cli.stages.fasttext_model import read_model
-    from dolmino_cli.stages.model_cache import make_once
 
     model, folder = read_model(models / "n2.bin"), tmp_path / "folded"
 

@@ -182,7 +182,33 @@ def test_another_version_of_the_fast_engine_is_not_trusted(tmp_path: Path, monke
     assert "gigatoken 0.10.0 is installed, 0.9.0 is the version that was checked" in load_engine(str(path)).description
 
 
+def test_that_an_engine_passed_is_noted_and_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "cache"))
+    compared = []
+    monkeypatch.setattr(
+        Reference, "encode", lambda self, text, real=Reference.encode: compared.append(len(text)) or real(self, text)
+    )
+    path = byte_level(tmp_path / "tokenizer.json")
+    engines = [load_engine.__wrapped__(str(path)) for _ in range(2)]
+    assert len(compared) == 1, "the second load believes the first"
+    assert [engine.description for engine in engines] == ["gigatoken 0.10.0"] * 2
+    assert lists(engines[1].encode(texts("the fox", "12"))) == lists(engines[0].encode(texts("the fox", "12")))
+    load_engine.__wrapped__(str(path), special_tokens="token")
+    assert len(compared) == 2, "what depends on something else is compared"
+    refused = unigram(tmp_path / "other.json")
+    assert load_engine.__wrapped__(str(refused)).description.startswith("tokenizers")
+    assert len(list((tmp_path / "cache/engines").iterdir())) == 2, "a refusal is found out again every time"
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "file"))
+    path = byte_level(tmp_path / "tokenizer.json")
+    assert load_engine.__wrapped__(str(path)).description == "gigatoken 0.10.0"
+
+
 def test_one_wrong_id_on_the_hard_set_and_the_fast_engine_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "cache"))
     path = byte_level(tmp_path / "tokenizer.json")
     monkeypatch.setattr(
         fast.Fast, "encode", lambda self, text, real=fast.Fast.encode: wrong_for("Hello, world!", text, real(self, text))
@@ -233,7 +259,7 @@ def test_of_a_long_document_the_beginning_is_sampled(small: Path, monkeypatch: p
     engine = load_engine(str(small))
     sampled(engine, ["the dog " * 1000], None)
     identity = resolve(str(small))
-    spoilt = Engine(identity, Reference(identity, "token"), engine._fast, "spoilt")
+    spoilt = Engine(identity, "token", engine._fast, "spoilt")
     sampled(spoilt, ["the dog " * 1000 + "<|endoftext|>"], None)  # differs past the beginning only
     with pytest.raises(DataError, match="spoilt gives other ids"):
         sampled(spoilt, ["<|endoftext|>" + "the dog " * 1000], None)

@@ -28,6 +28,7 @@ from dolmino_cli.errors import ConfigError, DataError, MissingExtra, RunFailed
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import changes
+from dolmino_cli.shards.model_cache import file_sha256
 from dolmino_cli.shards.storage import Output, fetch
 from dolmino_cli.sources.classifier.held_out import Judged, judge
 from dolmino_cli.sources.classifier.labelled import (
@@ -40,7 +41,6 @@ from dolmino_cli.sources.classifier.labelled import (
     training_line,
 )
 from dolmino_cli.stages.fasttext import FastText, Newlines
-from dolmino_cli.stages.model_cache import file_sha256
 
 MODEL, REPORT = "model.bin", "model.json"
 _REPORT_VERSION = 1
