@@ -53,6 +53,11 @@ def filter_shards(
       dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
       dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
     """
+    from dolmino_cli.executors.local import start_early
+    from dolmino_cli.pipeline import PRELOAD
+
+    if workers > 1 and not dry_run:
+        start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.names import FORMATS

@@ -8,9 +8,8 @@ from typing import TypeVar
 from dolmino_cli.cli.console import remark, show, tracked
 from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import start_early
 from dolmino_cli.pipeline.dry_run import predict
-from dolmino_cli.pipeline.run import PRELOAD, Run, execute, finish, plan_run, unmet_expectations
+from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe
 from dolmino_cli.shards.listing import list_shards
@@ -37,8 +36,6 @@ def run_recipe(
     fail_unexpected: bool = False,
 ) -> None:
     """Run `recipe` over `inputs` and print what happened. Raises DolminoError."""
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
     shards = list_shards(inputs)
     listed_bytes = sum(shard.bytes for shard in shards)
     remark(f"{recipe.title}: {len(shards):,} shards, {listed_bytes / 1e6:,.1f} MB")

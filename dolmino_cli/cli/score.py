@@ -25,6 +25,11 @@ def score_shards(
       dolmino score dclm s3://bucket/dclm/ -o s3://bucket/scores/dclm -w 16
       dolmino filter dclm s3://bucket/dclm/ -o out --scores s3://bucket/scores/dclm
     """
+    from dolmino_cli.executors.local import start_early
+    from dolmino_cli.pipeline import PRELOAD
+
+    if workers > 1 and not dry_run:
+        start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.shard_task import Options

@@ -12,7 +12,7 @@ from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.local import run_tasks
-from dolmino_cli.pipeline import existing_scores
+from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
@@ -22,8 +22,6 @@ from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.storage import Output
 
 SUMMARY_VERSION = 1
-# What a worker imports before it is forked, so that no worker pays for it.
-PRELOAD = ("dolmino_cli.pipeline.shard_task", "dolmino_cli.kernels.fasttext_score", "dolmino_cli.kernels.repetition")
 
 
 @dataclass(kw_only=True)

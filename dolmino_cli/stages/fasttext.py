@@ -76,7 +76,7 @@ class FastText:
         if loaded.folder is not None:
             from dolmino_cli.stages.fasttext_folded import load_folded
 
-            load_folded(loaded.folder, loaded.path)  # Importing it compiles the kernels, once for all workers.
+            load_folded(loaded.folder, loaded.path)
             return {"model_sha256": loaded.sha256, "engine": "folded"}
         _library(loaded.path)
         version = metadata.version("fasttext")

@@ -7,6 +7,8 @@ table of 9 MB (two labels: their difference is all that the softmax sees).
 Folding is nearer to the model's exact value than fastText is, whose float32 sum drifts on long documents: by 2e-5 in the
 probability of a 1.2 MB book. With `follow_drift` a document whose drift may exceed 1.5e-6 is summed again vector by vector
 as fastText does, from the model file, memory-mapped.
+
+Kernels are imported where they are used: the process that only plans a run never needs them.
 """
 
 from __future__ import annotations
@@ -20,9 +22,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.kernels.buffers import text_buffers
-from dolmino_cli.kernels.fasttext_line import build_slots
-from dolmino_cli.kernels.fasttext_score import add_vectors, count_again, square_counts, sum_rows
 from dolmino_cli.stages.fasttext_model import FasttextModel
 
 FORMAT = 1  # of the cache folder; raise it when what lies there changes
@@ -67,6 +66,9 @@ class FoldedModel:
         `newlines` is "dclm" (strip, split lines, join with a space) or "space" (a line feed is a space, no strip). With
         `follow_drift` long documents get fastText's own rounding errors.
         """
+        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.kernels.fasttext_score import sum_rows
+
         data, offsets = text_buffers(text)
         dclm = newlines == "dclm"
         sums, counts = np.empty((len(text), self.table.shape[1])), np.empty((len(text), 2), np.int64)
@@ -85,6 +87,8 @@ class FoldedModel:
         return logits
 
     def _logits_by_vectors(self, words: np.ndarray, ngrams: np.ndarray) -> np.ndarray:
+        from dolmino_cli.kernels.fasttext_score import add_vectors
+
         hidden = np.zeros(self.output.shape[1], np.float32)
         for rows in (words, ngrams):
             add_vectors(self._file, self.input_at, rows, hidden)
@@ -138,12 +142,16 @@ class _Rows:
 
     def again(self, documents: np.ndarray) -> np.ndarray:
         """How many rows of each of these documents stood shortly before."""
+        from dolmino_cli.kernels.fasttext_score import count_again
+
         word_ends, ngram_ends = self._ends
         total: np.ndarray = count_again(self.words, word_ends, documents) + count_again(self.ngrams, ngram_ends, documents)
         return total
 
     def squared_counts(self, documents: np.ndarray) -> np.ndarray:
         """Per document the sum, over its different rows, of the square of how often each stands in it, or a little more."""
+        from dolmino_cli.kernels.fasttext_score import square_counts
+
         word_ends, ngram_ends = self._ends
         total: np.ndarray = square_counts(self.words, word_ends, documents) + square_counts(self.ngrams, ngram_ends, documents)
         return total
@@ -157,6 +165,8 @@ class _Rows:
 
 def write_folded(model: FasttextModel, folder: Path) -> None:
     """Write what `load_folded` reads as the new `folder`. Takes some seconds and little memory, whatever the model's size."""
+    from dolmino_cli.kernels.fasttext_line import build_slots
+
     folder.mkdir()
     names = [*model.words, *(label.encode("utf-8", "surrogateescape") for label in model.labels)]
     word_bytes = np.frombuffer(b"".join(names), np.uint8)

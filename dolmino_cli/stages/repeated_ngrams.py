@@ -55,9 +55,7 @@ class RepeatedNgrams:
                 raise ConfigError(f"repeated_ngrams: {name} is {value}; it must be {least} or more")
 
     def prepare(self) -> dict[str, str]:
-        """Load the tokenizer and compile the kernels; see `Measure.prepare`."""
-        import dolmino_cli.kernels.repetition  # noqa: F401
-
+        """Load the tokenizer; see `Measure.prepare`."""
         engine = self._engine()
         return {"tokenizer": engine.identity.name, "tokenizer_sha256": engine.identity.sha256, "engine": engine.description}
 
