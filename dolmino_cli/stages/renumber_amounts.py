@@ -68,8 +68,8 @@ def common_factor(random: Random) -> float:
     return _LOW_FACTOR + (_HIGH_FACTOR - _LOW_FACTOR) * random.random()
 
 
-def amount(given: Given) -> Amount:
-    """The new values that `given` may take; a fixed one keeps its own."""
+def amount(given: Given, most: int | None = None) -> Amount:
+    """The new values that `given` may take, up to `most` where it is not more now; a fixed one keeps its own."""
     old = given.value
     if given.fixed:
         return Amount(old=old, low=old, high=old, step=1, fine_step=1)
@@ -80,6 +80,8 @@ def amount(given: Given) -> Amount:
         low, high = (step, 1 - step) if old < 1 else (1 + step, 3 * old)
     for mention in given.mentions:
         high = min(high, ceiling(mention) or high)
+    if most is not None and old <= most:
+        high = min(high, most)
     if any(mention.percent for mention in given.mentions) and old < 100:
         high = min(high, 95)
     return Amount(old=old, low=min(low, old), high=max(high, old), step=step, fine_step=fine_step)

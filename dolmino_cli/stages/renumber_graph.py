@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Operation, Result, Term, Variable, evaluate, leaves
 from dolmino_cli.stages.renumber_numbers import Number
-
-_LEAST_PRODUCT = 20
 
 
 class Unrecoverable(Exception):
@@ -115,24 +112,6 @@ def _value(graph: Graph, term: Term) -> Exact | None:
         return evaluate(term, graph.values(), graph.results)
     except ZeroDivisionError:
         return None
-
-
-def said_twice(graph: Graph, factors: frozenset[int]) -> Iterator[tuple[Term, Term]]:
-    """Equalities among the question's own numbers: of 5 pupils 3 do this and the other 2 that.
-
-    No step may need them, but the question would contradict itself without. `factors` are those that its relation words
-    state ("twice"). Products of small numbers are left to chance: too many are none.
-    """
-    values = {given.value: index for index, given in enumerate(graph.givens) if given.value > 1}
-    for first, second in itertools.combinations(values, 2):
-        left, right = Variable(values[first]), Variable(values[second])
-        if first + second in values:
-            yield Operation("+", left, right), Variable(values[first + second])
-        if first * second > _LEAST_PRODUCT and first * second in values:
-            yield Operation("*", left, right), Variable(values[first * second])
-    for value, factor in itertools.product(values, factors):
-        if value * factor in values:
-            yield Operation("*", Variable(values[value]), Constant(factor)), Variable(values[value * factor])
 
 
 def computed_with(terms: Sequence[Term]) -> frozenset[int]:

@@ -17,7 +17,6 @@ from dolmino_cli.stages.renumber_graph import (
     bind,
     computed_with,
     counted,
-    said_twice,
 )
 from dolmino_cli.stages.renumber_line import (
     ANNOTATION,
@@ -32,6 +31,7 @@ from dolmino_cli.stages.renumber_line import (
     unsigned_before,
 )
 from dolmino_cli.stages.renumber_numbers import Number, numbers
+from dolmino_cli.stages.renumber_said import MOST_COUNTED, known, listed, said_twice
 from dolmino_cli.stages.renumber_words import constants, relations
 
 _CALCULATION = re.compile(r"([\d.+\-*/()]+)=(\d*\.?\d+)")
@@ -40,8 +40,6 @@ _GAP = re.compile(r"\s?[$£€]?\s?")
 _FINAL = re.compile(r"\n#### ?[$£€]?([\d.,]*\d)\s*\Z")
 # A letter that stands for a number: what the answer does with it does not stand in its annotations.
 _UNKNOWN = re.compile(r"\d ?[a-zA-Z]\s*[=+]|\b[b-zB-HJ-Z]\s*=|\d[b-fh-jnopqrt-wyzA-Z]\b|\b[Ll]et\s+\w\b|[-+=(]\s*[xyz]\b")
-_NAMES = re.compile(r"\b[A-Z]\w+(?:, (?:and )?(?:[a-z]+ )?[A-Z]\w+)*,? and (?:[a-z]+ )?[A-Z]\w+")
-_MOST_COUNTED = 12
 
 
 def recover(text: str) -> Graph:
@@ -91,12 +89,14 @@ class _Reading:
         mentions: dict[Exact, list[Number]] = {}
         for number in asked:
             mentions.setdefault(number.value, []).append(number)
-        listed = {len(re.findall(r"\b[A-Z]\w", found[0])) for found in _NAMES.finditer(self._text, 0, line_end)}
+        question = self._text[:line_end]
+        lists = listed(question)
         for value, them in mentions.items():
-            fixed = value in self._constants or value in listed or any(mention.fixed for mention in them)
+            counts = value <= MOST_COUNTED and value in lists
+            fixed = value in self._constants or counts or any(mention.fixed or known(question, mention) for mention in them)
             self.graph.givens.append(Given(value=value, mentions=tuple(them), fixed=fixed))
         index = {value: place for place, value in enumerate(mentions)}
-        self.graph.equal += said_twice(self.graph, relations(self._text[:line_end]))
+        self.graph.equal += said_twice(self.graph, relations(question))
         for left, right in itertools.pairwise(asked):
             if left.over and right.under and left.value < right.value:
                 self.graph.below.append((index[left.value], index[right.value]))
@@ -184,7 +184,7 @@ class _Reading:
         """Fix the givens that no step computes with, or that count what the answer writes out; place the others."""
         used, counts = computed_with(self.graph.steps), counted(self.graph)
         for index, given in enumerate(self.graph.givens):
-            if index not in used or (given.value <= _MOST_COUNTED and given.value in counts):
+            if index not in used or (given.value <= MOST_COUNTED and given.value in counts):
                 self.graph.givens[index] = replace(given, fixed=True)
             elif not given.fixed:
                 self.graph.places += [Place(number=mention, term=Variable(index)) for mention in given.mentions]

@@ -22,6 +22,9 @@ _COMPARES = re.compile(
     r"limit\w*|exceed\w*|up to|over|overtime|only if|budget|afford|qualif\w+|capacity|fits?)\b|(?<!<)<(?!<)|(?<!>)>(?!>)",
     re.I,
 )
+# Words of marks, which are 100 at most, an amount or result that is no more than that stays so.
+_MARKS = re.compile(r"\b(?:quiz(?:zes)?|tests?|exams?|midterms?|graded?|grades|scor\w+|marks|percent\w*)\b", re.I)
+_FULL_MARKS = 100
 
 
 class Search:
@@ -32,7 +35,8 @@ class Search:
 
     def __init__(self, text: str, graph: Graph) -> None:
         self._graph = graph
-        self._amounts = [amount(given) for given in graph.givens]
+        most = _FULL_MARKS if _MARKS.search(text) else None
+        self._amounts = [amount(given, most) for given in graph.givens]
         self._free = frozenset(index for index, given in enumerate(graph.givens) if not given.fixed)
         self._behind: list[frozenset[int]] = []  # the free givens behind each result
         for step in graph.steps:
@@ -47,7 +51,9 @@ class Search:
         odd = [given.value + (101 + 37 * index if index in self._free else 0) for index, given in enumerate(graph.givens)]
         self._solved = [pair for pair, gap in zip(self._equal, self._gaps(odd), strict=False) if gap]
         capped = dict.fromkeys((place.term, ceiling(place.number)) for place in graph.places)
-        self._capped = [(term, most) for term, most in capped if most is not None and self._involved(term)]
+        if most is not None:
+            capped |= {(Result(index), most): None for index, result in enumerate(graph.results) if result <= most}
+        self._capped = [(term, bound) for term, bound in capped if bound is not None and self._involved(term)]
         self._spelled = [place for place in graph.places if place.number.in_words and self._involved(place.term)]
         self._ascending = self._orders(_COMPARES.search(text) is not None)
 
