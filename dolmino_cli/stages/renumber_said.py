@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dolmino_cli.stages.renumber_arithmetic import Constant, Operation, Term, Variable
 from dolmino_cli.stages.renumber_graph import Graph
-from dolmino_cli.stages.renumber_numbers import Number
+from dolmino_cli.stages.renumber_numbers import Number, numbers
 from dolmino_cli.stages.renumber_words import CARDINAL, cardinal
 
 _LEAST_PRODUCT = 20
@@ -34,6 +34,8 @@ _PARTS = re.compile(rf"(\d+|\b{CARDINAL}) (?:\w+ )?(?:parts|pieces|shares|portio
 _CALENDAR = re.compile(
     r"[\s-](?:weekends?|weekdays?|(?:week|work|school|business)[\s-]?(?:ing)?[\s-]?days?|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)\b"
 )
+_TRIANGLE = re.compile(r"\btriang\w+", re.I)
+_FOR_EACH = re.compile(r"\bfor (?:each|every)\b", re.I)
 _BODY = re.compile(r"\b(?:fever\w*|body temperature|normal temperature)\b", re.I)
 
 
@@ -110,6 +112,8 @@ def listed(question: str) -> frozenset[int]:
     if "ratio" in question:
         counts |= {len(re.findall(r"\d+", found[0])) for found in _RATIO.finditer(question)}
         counts |= {int(found[1]) if found[1].isdigit() else cardinal(found[1]) for found in _PARTS.finditer(question)}
+    if _FOR_EACH.search(question):  # 2 rows of these for each row of those: every third row
+        counts |= {int(number.value) + 1 for number in numbers(question) if number.value.denominator == 1}
     return frozenset(count for count in counts if count > 1)
 
 
@@ -120,7 +124,7 @@ def _ordered(question: str) -> set[int]:
 
 
 def known(question: str, mention: Number) -> bool:
-    """Whether the world sets an amount: how many weekend days a month has, how warm somebody is who has a fever."""
-    if _CALENDAR.match(question, mention.end):
+    """Whether the world sets an amount: weekend days of a month, the sides of a triangle, how warm a fever is."""
+    if _CALENDAR.match(question, mention.end) or _TRIANGLE.search(question):
         return True
     return _BODY.search(question) is not None and (mention.unit.startswith("degree") or 90 <= mention.value <= 110)

@@ -20,7 +20,7 @@ TRAIN = "gsm8k/gsm8k_train.docs.jsonl.gz"
 STAY = {
     3705: "five girls", 4958: "20 bouquets", 4447: "30 are multiple", 6676: "Three of", 81: "four rounds", 4211: "five baskets",
     7179: "Three baskets", 6024: "four people", 2305: "into 2 parts", 2409: "8 weekend days", 4254: "temperature of 95",
-    2302: "in 2001",
+    2302: "in 2001", 6804: "triangle is 50", 1851: "produces 3",
 }  # fmt: skip
 # The same, where amounts must add up: the places of the whole and of its parts among the question's numbers.
 ADD_UP = {4958: (1, (2, 3)), 4682: (0, (1, 3, 5, 7)), 5294: (0, (1, 2, 3))}

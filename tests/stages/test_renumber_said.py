@@ -127,6 +127,27 @@ def test_days_that_the_calendar_sets_stay() -> None:
     assert all("8 weekend days" in question for question in questions(text))
 
 
+def test_one_and_what_comes_for_each_of_it_make_a_number_that_stays() -> None:
+    text = problem(
+        "For each row of leeks Odile has 3 rows of beans. There are 60 rows, of 14 plants. A plant has 4 pods. How many are leeks?",
+        "One of 4 rows is leeks, so there are 60/4=<<60/4=15>>15 rows.",
+        "That is 15*14=<<15*14=210>>210 plants.",
+        "#### 210",
+    )
+    assert questions(text)
+    assert all("has 4 pods" in question for question in questions(text))
+
+
+def test_a_triangle_stays_one() -> None:
+    text = problem(
+        "A triangle has a side of 13 cm and one of 15 cm. All its sides are 48 cm. How long is the last?",
+        "Two are 13+15=<<13+15=28>>28 cm.",
+        "The last is 48-28=<<48-28=20>>20 cm.",
+        "#### 20",
+    )
+    assert outcome(text) == "nothing_to_replace"
+
+
 @pytest.mark.parametrize("word", ["quizzes", "tests", "exams", "scores", "grades"])
 def test_marks_are_100_at_most(word: str) -> None:
     text = problem(
@@ -169,5 +190,7 @@ def test_a_year_before_a_verb_is_a_year(verb: str) -> None:
 
 
 def test_a_number_of_things_that_looks_like_a_year_is_replaced() -> None:
-    text = problem("Odile has a heap of 1500 bricks and takes 130. How many are left?", "1500-130=<<1500-130=1370>>1370.", "#### 1370")
+    text = problem(
+        "Odile has a heap of 1500 bricks and takes 130. How many are left?", "1500-130=<<1500-130=1370>>1370.", "#### 1370"
+    )
     assert any("heap of 1500" not in question for question in questions(text))
