@@ -18,7 +18,8 @@ _FIXED = re.compile(
     |(?P<ordinal>\d+(?:st|nd|rd|th)\b)
     |(?P<label>(?<=[A-Za-z\#])\d+|(?<=[A-Za-z]-)\d+)
     |(?P<mixed>\d+(?:\ |-|\ and\ )\d+/\d+)
-    |(?P<year>(?<=\b(?:in|of)\ )(?:1[5-9]|20)\d\d(?![\d%,]|\.\d|\ (?!(?:was|is|has|does|as)\b)[a-z]+s\b)|(?<=\bsince\ )(?:1[5-9]|20)\d\d\b)
+    |(?P<year>(?<=\b(?:in|of)\ )(?:1[5-9]|20)\d\d(?![\d%,]|\.\d|\ (?!(?:was|is|has|does|as)\b)[a-z]+s\b)
+    |(?<=\bsince\ )(?:1[5-9]|20)\d\d\b)
     |(?P<share>\b{SHARE}\b)""",
     re.X | re.I,
 )

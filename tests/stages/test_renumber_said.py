@@ -89,7 +89,7 @@ COUNTED = {
     "a list of single letters": "Five boxes A, B, C, D and E are there.",
     "first to last": "There are five heats. Odile wins the first, second, third and fourth heat, but not the last.",
     "lower-case items": "She packs five things: a rope, a lamp, a tent, a map and a stove.",
-    "days": "She walks on five days. She is at home on Monday. She rests on Tuesday. She reads on Friday. It is Sunday, then Saturday.",
+    "days": "She walks on five days. She is at home on Monday. She rests on Tuesday. Then Friday. Then Sunday. Then Saturday.",
 }
 
 
@@ -129,7 +129,7 @@ def test_days_that_the_calendar_sets_stay() -> None:
 
 def test_one_and_what_comes_for_each_of_it_make_a_number_that_stays() -> None:
     text = problem(
-        "For each row of leeks Odile has 3 rows of beans. There are 60 rows, of 14 plants. A plant has 4 pods. How many are leeks?",
+        "For each row of leeks Odile has 3 rows of beans. There are 60 rows of 14 plants. Each has 4 pods. How many are leeks?",
         "One of 4 rows is leeks, so there are 60/4=<<60/4=15>>15 rows.",
         "That is 15*14=<<15*14=210>>210 plants.",
         "#### 210",
@@ -141,7 +141,7 @@ def test_one_and_what_comes_for_each_of_it_make_a_number_that_stays() -> None:
 def test_a_triangle_stays_one() -> None:
     text = problem(
         "A triangle has a side of 13 cm and one of 15 cm. All its sides are 48 cm. How long is the last?",
-        "Two are 13+15=<<13+15=28>>28 cm.",
+        "The named sides are 13+15=<<13+15=28>>28 cm.",
         "The last is 48-28=<<48-28=20>>20 cm.",
         "#### 20",
     )
