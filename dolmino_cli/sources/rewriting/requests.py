@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DataError
-from dolmino_cli.shards.conversion import to_json_lines
+from dolmino_cli.shards.conversion import kept_bytes
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.sources.rewriting.template import Template
-from dolmino_cli.stages.document_field import values_at
+from dolmino_cli.stages.document_field import plain_values_at
 
 _ENCODER = msgspec.json.Encoder()
 DIGEST_BYTES = 32
@@ -138,8 +138,7 @@ def _fields(batch: Batch, names: Sequence[str]) -> tuple[dict[str, list[str]], d
         if name in ("id", "text"):
             columns[name] = getattr(batch, name).to_pylist()
             continue
-        values = values_at(batch, name)
-        found = values.to_pylist() if isinstance(values, pa.Array) else values
+        found = plain_values_at(batch, name)
         columns[name] = []
         for row, value in enumerate(found):
             if not isinstance(value, (str, int, float)):
@@ -156,7 +155,7 @@ def _set_aside(batch: Batch, row: int, why: str) -> Quarantined:
 def record_of(batch: Batch, row: int) -> bytes:
     """The document in `row` as a JSON line without its end."""
     if pa.types.is_struct(batch.record.type):
-        return to_json_lines(batch.record.slice(row, 1)).rstrip(b"\n")
+        return kept_bytes(batch.record.slice(row, 1))
     return bytes(batch.record[row].as_py())
 
 
