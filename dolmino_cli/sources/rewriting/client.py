@@ -29,6 +29,7 @@ MOST_RETRY_AFTER_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 4.0  # vLLM closes an idle connection after 5, and a request that meets that is lost
 
+_SHOWN_CHARACTERS = 200  # of what a server says about a request
 _RETRIED = {408, 409, 425, 429}
 _REFUSED_ONE = {400, 413, 422}
 _ADVICE = {
@@ -172,7 +173,8 @@ class Client:
                 raise _Failed(cause="unreadable answer", said=str(error)) from None
         if status in _REFUSED_ONE:
             kind, why = read_refusal(status, body)
-            return {"kind": kind, "why": self._endpoint.without_key(f"{status}: {why}")}
+            # Cut last: half a key would not be found.
+            return {"kind": kind, "why": self._endpoint.without_key(f"{status}: {why}")[:_SHOWN_CHARACTERS]}
         if status in _RETRIED or status >= 500:
             raise _Failed(cause=f"http {status}", wait_seconds=_retry_after(headers.get("retry-after")))
         advice = _ADVICE.get(status, "check --endpoint")

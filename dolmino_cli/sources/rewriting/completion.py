@@ -9,7 +9,6 @@ from typing import Any
 
 _TOO_LONG = re.compile(r"context.?length|context.?window|maximum context|too long|too many tokens|string_above_max_length", re.I)
 _FILTERED = re.compile(r"content.?(filter|policy|management)|moderation|safety", re.I)
-_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def read_refusal(status: int, body: bytes) -> tuple[str, str]:
         code = "" if isinstance(error, str) else f"{error.get('code') or ''} {error.get('type') or ''}"
     except (ValueError, AttributeError):
         message, code = words, ""
-    message = " ".join(_well_formed(str(message)).split())[:_SHOWN_CHARACTERS]
+    message = " ".join(_well_formed(str(message)).split())
     if status == 413 or _TOO_LONG.search(f"{code} {message}"):
         return "too_long", message
     if _FILTERED.search(f"{code} {message}"):

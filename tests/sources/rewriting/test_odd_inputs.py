@@ -45,6 +45,14 @@ def test_the_key_is_in_no_failure(rewrite: Rewrite, tmp_path: Path, monkeypatch:
     assert b"Bearer [key]" in stored and KEY.encode() not in stored
 
 
+def test_no_part_of_the_key_is_in_a_long_refusal(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
+    server.behave = lambda body, _: f"400 {'x' * 185} {KEY}" if number_of(json.loads(body)) == 0 else "ok"
+    failed = rewrite()
+    assert failed.code == 1 and f"{'x' * 185} [key]" in failed.error
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert KEY[:5] not in failed.err and KEY[:5].encode() not in stored
+
+
 @pytest.mark.parametrize("nothing", ["", "\n \n"])
 def test_a_shard_without_documents(rewrite: Rewrite, server: ChatServer, tmp_path: Path, nothing: str) -> None:
     (tmp_path / "in" / "b.jsonl").write_text(nothing)
