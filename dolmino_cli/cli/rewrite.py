@@ -8,44 +8,53 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
 
+Template = Annotated[
+    str,
+    typer.Argument(metavar="TEMPLATE", help="A bundled template's name, or the path of your own YAML.", show_default=False),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint", metavar="URL", help="Base of an OpenAI-compatible API.", show_default="OPENAI_BASE_URL"),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model to ask.", show_default="the template's")
+]
+Copies = Annotated[int, typer.Option("--copies", min=1, metavar="K", help="Answers per document, each with its own seed.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, metavar="N", help="Most requests at a time.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Of one try.")]
+Tries = Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Of one request, before it is left to a rerun.")]
+JournalOption = Annotated[
+    str | None,
+    typer.Option("--journal", metavar="DIR", help="Local folder that keeps every answer.", show_default="inside --output"),
+]
+InputPrice = Annotated[
+    float | None, typer.Option("--input-price", metavar="PRICE", help="Per million prompt tokens.", show_default=False)
+]
+OutputPrice = Annotated[
+    float | None, typer.Option("--output-price", metavar="PRICE", help="Per million answer tokens.", show_default=False)
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer", "-t", metavar="NAME_OR_PATH", help="Counts the prompts' tokens in --dry-run.", show_default=False
+    ),
+]
+
 
 def rewrite(
-    template: Annotated[
-        str,
-        typer.Argument(metavar="TEMPLATE", help="A bundled template's name, or the path of your own YAML.", show_default=False),
-    ],
+    template: Template,
     inputs: Inputs,
     output: OutputOption,
-    endpoint: Annotated[
-        str | None,
-        typer.Option("--endpoint", metavar="URL", help="Base of an OpenAI-compatible API.", show_default="OPENAI_BASE_URL"),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="NAME", help="The model to ask.", show_default="the template's")
-    ] = None,
-    copies: Annotated[
-        int, typer.Option("--copies", min=1, metavar="K", help="Answers per document, each with its own seed.")
-    ] = 1,
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, metavar="N", help="Most requests at a time.")] = 64,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Of one try.")] = 300.0,
-    tries: Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Of one request, before it is left to a rerun.")] = 8,
-    journal: Annotated[
-        str | None,
-        typer.Option("--journal", metavar="DIR", help="Local folder that keeps every answer.", show_default="inside --output"),
-    ] = None,
-    input_price: Annotated[
-        float | None, typer.Option("--input-price", min=0, metavar="PRICE", help="Per million prompt tokens.", show_default=False)
-    ] = None,
-    output_price: Annotated[
-        float | None,
-        typer.Option("--output-price", min=0, metavar="PRICE", help="Per million answer tokens.", show_default=False),
-    ] = None,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(
-            "--tokenizer", "-t", metavar="NAME_OR_PATH", help="Counts the prompts' tokens in --dry-run.", show_default=False
-        ),
-    ] = None,
+    endpoint: EndpointOption = None,
+    model: Model = None,
+    copies: Copies = 1,
+    concurrency: Concurrency = 64,
+    timeout: Timeout = 300.0,
+    tries: Tries = 8,
+    journal: JournalOption = None,
+    input_price: InputPrice = None,
+    output_price: OutputPrice = None,
+    tokenizer: Tokenizer = None,
     error: OnError = "fail",
     dry_run: DryRun = False,
 ) -> None:

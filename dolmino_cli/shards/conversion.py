@@ -10,6 +10,8 @@ import msgspec
 import pyarrow as pa
 
 from dolmino_cli.documents import Batch
+from dolmino_cli.errors import DataError
+from dolmino_cli.shards.plain_values import plain_values
 
 # How our own columns are told from others' when they come back: written on the field, kept by Parquet.
 _MARK = b"dolmino"
@@ -50,15 +52,56 @@ def to_columns(record: pa.LargeBinaryArray) -> pa.StructArray:
 
 
 def to_json_lines(record: pa.StructArray) -> bytes:
-    """Rows as JSON objects, each with \\n. Columns that are null are left out; times are ISO 8601, bytes base64, NaN null.
+    """Rows as JSON objects, each with \\n. Columns that are null are left out; bytes are base64, NaN null.
 
-    Columns made by `to_columns` become again what they were. Raises UnicodeDecodeError and ValueError for values that
-    JSON cannot hold.
+    Timestamps, dates, times and durations are ISO 8601 text with all their digits (`plain_values`). Columns made by `to_columns`
+    become again what they were. Raises UnicodeDecodeError and ValueError for values that JSON cannot hold (`unwritable`).
     """
     marks = {field.name: (field.metadata or {}).get(_MARK) for field in record.type}
     values = [name for name, mark in marks.items() if mark == _JSON_VALUE[_MARK]]
     extras = [name for name, mark in marks.items() if mark == _JSON_FIELDS[_MARK]]
-    return b"".join(_json_lines(record.to_pylist(), values, extras))
+    return b"".join(_json_lines(plain_values(record), values, extras))
+
+
+def unwritable(record: pa.StructArray) -> str | None:
+    """Why JSON cannot hold the one row of `record`, by its column; None where it can."""
+    for field, column in zip(record.type, record.flatten(), strict=True):
+        try:
+            plain_values(column)
+        except UnicodeDecodeError:
+            return f"invalid UTF-8 in `{field.name}`"
+        except ValueError as error:
+            return f"no JSON for `{field.name}`: {error}"
+    try:
+        to_json_lines(record)
+    except ValueError as error:
+        return f"no JSON for the row: {error}"
+    return None
+
+
+def kept_bytes(record: pa.StructArray) -> bytes:
+    """The one row of `record` as JSON without a line end; where none can hold it, the bytes of its strings, joined by spaces.
+
+    `text` and `id` come first.
+    """
+    try:
+        return to_json_lines(record).removesuffix(b"\n")
+    except ValueError:
+        columns = dict(zip((field.name for field in record.type), record.flatten(), strict=True))
+        names = [name for name in ("text", "id") if name in columns]
+        strings = [_bytes(columns[name]) for name in (*names, *(name for name in columns if name not in names))]
+        return b" ".join(value for value in strings if value is not None)
+
+
+def _bytes(column: pa.Array) -> bytes | None:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.large_string())
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return None
+    value: bytes | None = column.cast(pa.large_binary())[0].as_py()
+    return value
 
 
 def _json_lines(rows: Iterable[dict[str, Any]], values: list[str], extras: list[str]) -> Iterable[bytes]:
@@ -78,8 +121,9 @@ def rewritten(batch: Batch, id: pa.Array, text: pa.Array, metadata: Sequence[Map
     """`batch` with other ids and texts, one per document, and entries added to each `metadata`; records become JSON lines.
 
     Every further field of a document keeps its bytes. A `metadata` that is no object goes to the entry `metadata` of a new one.
+    Raises DataError for a Parquet row that JSON cannot hold.
     """
-    lines = to_json_lines(batch.record).split(b"\n")[:-1] if pa.types.is_struct(batch.record.type) else batch.record.to_pylist()
+    lines = _lines_of_rows(batch) if pa.types.is_struct(batch.record.type) else batch.record.to_pylist()
     records = []
     for line, one_id, one_text, more in zip(lines, id.to_pylist(), text.to_pylist(), metadata, strict=True):
         fields: dict[str, Any] = _FIELDS.decode(line)
@@ -88,6 +132,17 @@ def rewritten(batch: Batch, id: pa.Array, text: pa.Array, metadata: Sequence[Map
             fields["metadata"] = _with_entries(bytes(fields.get("metadata", b"null")), more)
         records.append(_ENCODER.encode(fields))
     return replace(batch, id=id, text=text, record=pa.array(records, pa.large_binary()), memo={})
+
+
+def _lines_of_rows(batch: Batch) -> list[bytes]:
+    try:
+        return to_json_lines(batch.record).split(b"\n")[:-1]
+    except ValueError:
+        for row, line in enumerate(batch.line.to_pylist()):
+            why = unwritable(batch.record.slice(row, 1))
+            if why:
+                raise DataError(why, path=batch.shard, line=line) from None
+        raise
 
 
 def _with_entries(metadata: bytes, more: Mapping[str, Any]) -> dict[str, Any]:

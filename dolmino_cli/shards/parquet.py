@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards import s3
-from dolmino_cli.shards.conversion import to_json_lines
+from dolmino_cli.shards.conversion import kept_bytes, to_json_lines, unwritable
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError, Quarantined
 from dolmino_cli.shards.rows import RowLayout, as_document
@@ -58,7 +58,8 @@ def read(
             row += len(batch)
             continue
         reasons = _reasons(batch)
-        quarantined = [Quarantined(line=row + i, reason=reasons[i], record=_as_json(batch, i)) for i in sorted(reasons)]
+        faulty = {i: kept_bytes(batch.slice(i, 1).to_struct_array()) for i in sorted(reasons)}
+        quarantined = [Quarantined(line=row + i, reason=reasons[i], record=record) for i, record in faulty.items()]
         if quarantined and on_error == "fail":
             raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
         good = np.ones(len(batch), bool)
@@ -68,10 +69,14 @@ def read(
 
 
 def _from_rows(path: str, batch: pa.RecordBatch, first: int, layouts: Sequence[RowLayout]) -> tuple[Batch, list[Quarantined]]:
-    found = []
+    found: list[tuple[int, bytes, tuple[bytes, str, str] | str]] = []
     for i in range(len(batch)):
-        line = _as_json(batch, i)
-        found.append((first + i, line, as_document(line, layouts)))
+        row = batch.slice(i, 1).to_struct_array()
+        try:
+            line = to_json_lines(row).removesuffix(b"\n")
+            found.append((first + i, line, as_document(line, layouts)))
+        except ValueError:
+            found.append((first + i, kept_bytes(row), unwritable(row) or "no JSON can hold it"))
     good = [(row, *document) for row, _, document in found if not isinstance(document, str)]
     made = Batch(
         shard=path,
@@ -176,15 +181,6 @@ def _strings(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     return column.cast(pa.large_string())
-
-
-def _as_json(batch: pa.RecordBatch, row: int) -> bytes:
-    try:
-        return to_json_lines(batch.slice(row, 1).to_struct_array()).removesuffix(b"\n")
-    except (UnicodeDecodeError, ValueError):
-        # No JSON can hold it: the bytes of its text are what is left to keep.
-        texts = [name for name in ("text", "id") if _column_problem(batch.schema, name) is None]
-        return b" ".join(_strings(batch.column(name)).cast(pa.large_binary())[row].as_py() or b"" for name in texts)
 
 
 def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None, *, records: bool) -> Batch:

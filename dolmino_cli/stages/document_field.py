@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
+from dolmino_cli.shards.plain_values import plain_values
 
 
 def values_at(batch: Batch, path: str) -> pa.Array | list[Any]:
@@ -26,11 +27,29 @@ def values_at(batch: Batch, path: str) -> pa.Array | list[Any]:
     column: pa.Array = batch.record
     for depth, name in enumerate(names):
         if not pa.types.is_struct(column.type):
-            return [_step(value, names[depth:], row, batch) for row, value in enumerate(column.to_pylist())]
+            return [_step(value, names[depth:], row, batch) for row, value in enumerate(_listed(column, path, batch))]
         if column.type.get_field_index(name) < 0:
             return pa.nulls(len(batch))
         column = pc.struct_field(column, name)
     return column
+
+
+def plain_values_at(batch: Batch, path: str) -> list[Any]:
+    """As `values_at`, as JSON would give them: times as text. Raises DataError for strings of Parquet that are no UTF-8, too."""
+    values = values_at(batch, path)
+    return _listed(values, path, batch) if isinstance(values, pa.Array) else values
+
+
+def _listed(column: pa.Array, path: str, batch: Batch) -> list[Any]:
+    try:
+        return plain_values(column)
+    except ValueError:
+        for row in range(len(column)):
+            try:
+                plain_values(column.slice(row, 1))
+            except ValueError as error:
+                refuse(f"the value at {path!r} cannot be read ({error})", row, batch)
+        raise
 
 
 def refuse(problem: str, row: int, batch: Batch) -> NoReturn:

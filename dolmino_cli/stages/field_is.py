@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.stages.document_field import refuse, values_at
+from dolmino_cli.stages.document_field import plain_values_at, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,7 @@ class FieldIs:
 
     def __call__(self, batch: Batch) -> pa.Array:
         """int64 per document. Raises DataError for a value that is no text."""
-        values = values_at(batch, self.field)
-        found = values.to_pylist() if isinstance(values, pa.Array) else values
+        found = plain_values_at(batch, self.field)
         for row, value in enumerate(found):
             if value is not None and not isinstance(value, str):
                 refuse(f"{self.field!r} is {str(value)[:60]!r}; expected text", row, batch)

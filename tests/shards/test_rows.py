@@ -65,6 +65,36 @@ def test_parquet_rows_are_read_the_same(tmp_path: Path) -> None:
     assert aside[0][1].endswith("nor a row with question, answer or user, assistant, set, number; fields: assistant, set, number")
 
 
+def test_parquet_rows_with_times_that_python_lacks_are_documents(tmp_path: Path) -> None:
+    columns = {
+        "question": pa.array(["1?", "2?"]),
+        "answer": pa.array(["1", "2"]),
+        "at": pa.array([1, 2], pa.int64()).view(pa.timestamp("ns")),
+        "far": pa.array([2**63 - 1, None], pa.int64()).view(pa.timestamp("us", "Mars/Phobos")),
+        "took": pa.array([1, 2], pa.int64()).view(pa.duration("ns")),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    _, texts, records, _ = read(tmp_path / "a.parquet")
+    assert texts == ["1?\n1", "2?\n2"]
+    assert records[0]["metadata"] == {
+        "question": "1?",
+        "answer": "1",
+        "at": "1970-01-01T00:00:00.000000001",
+        "far": "+294247-01-10T04:00:54.775807Z[Mars/Phobos]",
+        "took": "PT0.000000001S",
+    }
+
+
+def test_a_parquet_row_of_no_utf8_is_set_aside_by_its_reason_with_its_bytes(tmp_path: Path) -> None:
+    answer = pa.Array.from_buffers(pa.string(), 2, pa.array([b"good", b"bad \xff"]).buffers())
+    pq.write_table(pa.table({"question": ["1?", "2?"], "answer": answer, "level": [1, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet:2: invalid UTF-8 in `answer`$"):
+        read(tmp_path / "a.parquet")
+    [(batch, aside)] = read_batches(str(tmp_path / "a.parquet"), rows=LAYOUTS, on_error="quarantine")
+    assert batch.text.to_pylist() == ["1?\ngood"]
+    assert [(one.line, one.reason, one.record) for one in aside] == [(2, "invalid UTF-8 in `answer`", b"2? bad \xff")]
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

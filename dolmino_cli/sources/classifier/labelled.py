@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -18,7 +17,7 @@ from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.shards.rows import RowLayout
 from dolmino_cli.shards.shard import Shard
-from dolmino_cli.stages.document_field import refuse, values_at
+from dolmino_cli.stages.document_field import plain_values_at, refuse
 from dolmino_cli.stages.fasttext import Newlines, one_line
 
 POSITIVE, NEGATIVE = "__label__positive", "__label__negative"
@@ -175,13 +174,8 @@ def _meanings(one: LabelledShard, labels: Labels | None, batch: Batch, on_error:
 
 def _values(batch: Batch, path: str) -> list[str | None]:
     """The label of every document as text, None where there is none."""
-    found = _listed(values_at(batch, path))
+    found = plain_values_at(batch, path)
     if None in found:
-        below = _listed(values_at(batch, f"metadata.{path}"))
+        below = plain_values_at(batch, f"metadata.{path}")
         found = [value if value is not None else other for value, other in zip(found, below, strict=True)]
     return [value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode() for value in found]
-
-
-def _listed(values: pa.Array | list[Any]) -> list[Any]:
-    listed: list[Any] = values.to_pylist() if isinstance(values, pa.Array) else values
-    return listed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.sources.rewriting.outcome import Outcome
 
 MAYBE_CHARGED = ("timeout", "connection lost", "truncated answer", "unreadable answer")
@@ -19,6 +21,11 @@ class Prices:
 
     input: float | None = None
     output: float | None = None
+
+    def __post_init__(self) -> None:
+        for option, price in (("--input-price", self.input), ("--output-price", self.output)):
+            if price is not None and not 0 <= price < math.inf:
+                raise ConfigError(f"{option} {price:g}; allowed: 0 or more")
 
     def cost(self, prompt_tokens: float, completion_tokens: float) -> float | None:
         """The price of that many tokens; None unless both prices are known."""

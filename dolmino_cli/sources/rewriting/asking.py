@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError, DataError, RunFailed
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.sources.rewriting.account import Account
 from dolmino_cli.sources.rewriting.client import Client, Tries
@@ -54,7 +54,8 @@ class Progress:
 class Asking:
     """One run over the shards left. `finish` is called in a thread with each shard whose answers are all there.
 
-    `ask_all` raises what ended the run early: RunFailed for an endpoint that cannot help, or when requests are left at the end.
+    `ask_all` raises what ended the run early, whatever it is, when the answers under way are stored: RunFailed for an endpoint
+    that cannot help, or when requests are left at the end.
     """
 
     wanted: Wanted
@@ -66,7 +67,7 @@ class Asking:
     progress: Callable[[Progress], None]
 
     _open: dict[str, OpenShard] = field(default_factory=dict, init=False)
-    _error: DolminoError | None = field(default=None, init=False)
+    _error: Exception | None = field(default=None, init=False)
     _interrupted: bool = field(default=False, init=False)
     _done: int = field(default=0, init=False)
     _without_answer: int = field(default=0, init=False)
@@ -86,14 +87,11 @@ class Asking:
             ticker = asyncio.create_task(self._tick())
             stop = asyncio.create_task(self._stopping.wait())
             tasks = [reader, *self._askers]
-            all_done = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+            all_done = asyncio.ensure_future(asyncio.wait(tasks))
             ends: set[asyncio.Future[Any]] = {all_done, stop}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set():
                 await self._wind_down(reader)
-            for task in tasks:
-                if task.done() and not task.cancelled():
-                    task.result()  # raises what is no DolminoError: a mistake of ours
             while self._finishing:
                 await asyncio.wait(self._finishing)
             await self._commit.finish()
@@ -185,14 +183,16 @@ class Asking:
     async def _finish(self, state: OpenShard) -> None:
         async with self._one_finish:
             self._account.merge(state.journal.account)
-            await asyncio.to_thread(self.finish, state)
-            state.journal.close()
+            try:
+                await asyncio.to_thread(self.finish, state)
+            finally:
+                state.journal.close()
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await `work`; the first error that one raises ends the run."""
+        """Await `work`; the first error that one raises ends the run, and is raised again by `_raise`."""
         try:
             await work
-        except DolminoError as error:
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost answers either
             self._error = self._error or error
             self._stopping.set()
 

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from dolmino_cli.errors import MissingExtra, RunFailed
+from dolmino_cli.errors import ConfigError, MissingExtra, RunFailed
 from dolmino_cli.sources.rewriting.completion import Completion, read_completion, read_refusal
 from dolmino_cli.sources.rewriting.endpoint import Endpoint
 from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Request
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 FIRST_WAIT_SECONDS, MOST_WAIT_SECONDS = 0.5, 60.0
@@ -27,6 +29,7 @@ MOST_RETRY_AFTER_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 4.0  # vLLM closes an idle connection after 5, and a request that meets that is lost
 
+_SHOWN_CHARACTERS = 200  # of what a server says about a request
 _RETRIED = {408, 409, 425, 429}
 _REFUSED_ONE = {400, 413, 422}
 _ADVICE = {
@@ -59,7 +62,7 @@ class Client:
     """Asks one endpoint. An async context manager; `stopping` set, it begins no further try.
 
     It does not bound what its callers start: `ask` is called by as many tasks as may be under way.
-    Raises MissingExtra.
+    Raises MissingExtra, ConfigError for an address or a proxy that is none.
     """
 
     def __init__(self, endpoint: Endpoint, stopping: asyncio.Event) -> None:
@@ -74,17 +77,27 @@ class Client:
         if endpoint.key:
             headers["Authorization"] = f"Bearer {endpoint.key}"
         context = httpx2.create_ssl_context()
+        try:
+            httpx2.URL(self._url)
+        except httpx2.InvalidURL as error:
+            raise ConfigError(f"--endpoint {endpoint.url!r}: {error}; give a base URL such as http://127.0.0.1:8000/v1") from None
+        try:
+            self._pools = [self._pool(headers, context) for _ in range(endpoint.concurrency)]
+        except (httpx2.InvalidURL, ValueError, ImportError):  # not in its words: a proxy's URL may hold a password
+            proxies = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names a proxy that cannot be used"
+            raise ConfigError(f"{proxies}; give it as http://host:port, or unset it") from None
+
+    def _pool(self, headers: Mapping[str, str], context: ssl.SSLContext) -> httpx2.AsyncClient:
+        import httpx2
+
         # A pool per slot: httpx2 looks at all connections of a pool whenever a request begins or ends, and 16 in one already
         # cost twice the time per request.
-        self._pools = [
-            httpx2.AsyncClient(
-                headers=headers,
-                timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS, pool=None),
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS),
-                verify=context,
-            )
-            for _ in range(endpoint.concurrency)
-        ]
+        return httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(self._endpoint.timeout_seconds, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS),
+            verify=context,
+        )
 
     async def __aenter__(self) -> Client:
         return self
@@ -110,7 +123,8 @@ class Client:
                 found = await self._once(request.body, self._pools[slot])
             except _Failed as failed:
                 tries[failed.cause] += 1
-                failure = self.tries.last_failure = f"{failed.cause}: {failed.said}" if failed.said else failed.cause
+                said = self._endpoint.without_key(failed.said)
+                failure = self.tries.last_failure = f"{failed.cause}: {said}" if said else failed.cause
                 if tries.total() < self._endpoint.tries:
                     await self._wait(tries.total(), failed.wait_seconds)
                 continue
@@ -155,11 +169,12 @@ class Client:
         if status == 200:
             try:
                 return _answered(read_completion(body))
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise _Failed(cause="unreadable answer", said=str(error)) from None
         if status in _REFUSED_ONE:
             kind, why = read_refusal(status, body)
-            return {"kind": kind, "why": self._endpoint.without_key(f"{status}: {why}")}
+            # Cut last: half a key would not be found.
+            return {"kind": kind, "why": self._endpoint.without_key(f"{status}: {why}")[:_SHOWN_CHARACTERS]}
         if status in _RETRIED or status >= 500:
             raise _Failed(cause=f"http {status}", wait_seconds=_retry_after(headers.get("retry-after")))
         advice = _ADVICE.get(status, "check --endpoint")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from dolmino_cli.errors import ConfigError
+
+MOST_TIMEOUT_SECONDS = 86_400
+_KEY = re.compile(r"[!-~]+")  # what a header can hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +28,10 @@ class Endpoint:
     """Of one request; then it is left for a rerun."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is no number
+        except ValueError:  # a port that is no number, a bracket that is not closed
             usable = False
         if not usable:
             raise ConfigError(f"--endpoint {self.url!r}; give a base URL such as http://127.0.0.1:8000/v1")
@@ -35,6 +39,11 @@ class Endpoint:
             raise ConfigError("--endpoint with a user or password in it; give the key in OPENAI_API_KEY instead")
         if self.url.rstrip("/").endswith("/chat/completions"):
             raise ConfigError(f"--endpoint {self.url!r}; leave /chat/completions off, it is added")
+        if not 0 < self.timeout_seconds <= MOST_TIMEOUT_SECONDS:
+            allowed = f"allowed: more than 0, at most {MOST_TIMEOUT_SECONDS:,} seconds"
+            raise ConfigError(f"--timeout {self.timeout_seconds:g}; {allowed}")
+        if self.key is not None and not _KEY.fullmatch(self.key):
+            raise ConfigError("OPENAI_API_KEY holds a space, a line end or a letter outside ASCII; give the key alone")
 
     def without_key(self, text: str) -> str:
         """`text`, as it may be shown: servers like to quote the key that they refuse."""

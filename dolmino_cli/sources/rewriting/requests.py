@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DataError
-from dolmino_cli.shards.conversion import to_json_lines
+from dolmino_cli.shards.conversion import kept_bytes, to_json_lines, unwritable
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.reading import Quarantined, read_batches
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.sources.rewriting.template import Template
-from dolmino_cli.stages.document_field import values_at
+from dolmino_cli.stages.document_field import plain_values_at
 
 _ENCODER = msgspec.json.Encoder()
 DIGEST_BYTES = 32
@@ -109,23 +109,18 @@ def _sent(template: Template) -> dict[str, Any]:
 def read_asked(shard: Shard, wanted: Wanted, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Asked]:
     """The documents of `shard` in order, about `batch_bytes` of them at a time.
 
-    A document that lacks a field which the template has a place for is treated as an unreadable record is.
+    A document that lacks a field which the template has a place for is treated as an unreadable record is, and so is a row of
+    Parquet that JSON cannot hold: the batches' records are JSON lines, so that writing the answers has nothing left to refuse.
     Raises DataError and StorageError as `read_batches` does.
     """
     first = 0
     for batch, unreadable in read_batches(shard, on_error=wanted.on_error, batch_bytes=batch_bytes, rows=wanted.template.rows):
-        fields, problems = _fields(batch, wanted.template.fields)
-        quarantined = list(unreadable)
-        if problems:
-            if wanted.on_error == "fail":
-                row = min(problems)
-                raise DataError(problems[row], path=batch.shard, line=batch.line[row].as_py())
-            quarantined += [_set_aside(batch, row, why) for row, why in sorted(problems.items())]
-            quarantined.sort(key=lambda one: one.line)
-            whole = np.array([row not in problems for row in range(len(batch))])
-            fields = {name: [value for value, good in zip(column, whole, strict=True) if good] for name, column in fields.items()}
-            batch = batch.where(whole)
-        asked = Asked(wanted=wanted, batch=batch, fields=fields, quarantined=quarantined, first=first)
+        lines, without_json = _as_lines(batch, wanted.on_error)
+        fields, problems = _fields(lines, wanted.template.fields)
+        whole, lacking = _set_aside(lines, problems, wanted.on_error)
+        fields = {name: [value for row, value in enumerate(column) if row not in problems] for name, column in fields.items()}
+        quarantined = sorted([*unreadable, *without_json, *lacking], key=lambda one: one.line)
+        asked = Asked(wanted=wanted, batch=whole, fields=fields, quarantined=quarantined, first=first)
         yield asked
         first += len(asked)
 
@@ -138,8 +133,7 @@ def _fields(batch: Batch, names: Sequence[str]) -> tuple[dict[str, list[str]], d
         if name in ("id", "text"):
             columns[name] = getattr(batch, name).to_pylist()
             continue
-        values = values_at(batch, name)
-        found = values.to_pylist() if isinstance(values, pa.Array) else values
+        found = plain_values_at(batch, name)
         columns[name] = []
         for row, value in enumerate(found):
             if not isinstance(value, (str, int, float)):
@@ -149,14 +143,37 @@ def _fields(batch: Batch, names: Sequence[str]) -> tuple[dict[str, list[str]], d
     return columns, problems
 
 
-def _set_aside(batch: Batch, row: int, why: str) -> Quarantined:
-    return Quarantined(line=batch.line[row].as_py(), reason=why, record=record_of(batch, row))
+def _as_lines(batch: Batch, on_error: OnError) -> tuple[Batch, list[Quarantined]]:
+    """The documents with JSON lines for records, and the rows that JSON cannot hold. Raises DataError for such a row."""
+    if not pa.types.is_struct(batch.record.type):
+        return batch, []
+    quarantined: list[Quarantined] = []
+    try:
+        lines = to_json_lines(batch.record)
+    except ValueError:
+        reasons = {row: unwritable(batch.record.slice(row, 1)) for row in range(len(batch))}
+        batch, quarantined = _set_aside(batch, {row: why for row, why in reasons.items() if why}, on_error)
+        lines = to_json_lines(batch.record)
+    return replace(batch, record=pa.array(lines.split(b"\n")[:-1], pa.large_binary()), memo={}), quarantined
+
+
+def _set_aside(batch: Batch, problems: Mapping[int, str], on_error: OnError) -> tuple[Batch, list[Quarantined]]:
+    """The documents without a problem, and those with one, by row. Raises DataError for the first unless they are wanted."""
+    if not problems:
+        return batch, []
+    if on_error == "fail":
+        row = min(problems)
+        raise DataError(problems[row], path=batch.shard, line=batch.line[row].as_py())
+    aside = [
+        Quarantined(line=batch.line[row].as_py(), reason=problems[row], record=record_of(batch, row)) for row in sorted(problems)
+    ]
+    return batch.where(np.array([row not in problems for row in range(len(batch))])), aside
 
 
 def record_of(batch: Batch, row: int) -> bytes:
-    """The document in `row` as a JSON line without its end."""
+    """The document in `row` as a JSON line without its end; of a row that JSON cannot hold, the bytes of its strings."""
     if pa.types.is_struct(batch.record.type):
-        return to_json_lines(batch.record.slice(row, 1)).rstrip(b"\n")
+        return kept_bytes(batch.record.slice(row, 1))
     return bytes(batch.record[row].as_py())
 
 

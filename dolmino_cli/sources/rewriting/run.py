@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.pipeline.names import stem
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.faults import OnError
@@ -162,8 +162,9 @@ def so_far(plan: Plan) -> tuple[int, Account]:
 
 
 def finish(plan: Plan) -> None:
-    """Write run.json, the last of all: it says that the run is whole."""
-    assert not plan.left, "finish called before every shard was done"
+    """Write run.json, the last of all: it says that the run is whole. Raises RunFailed when it is not."""
+    if plan.left:
+        raise RunFailed(f"{len(plan.left):,} of {len(plan.shards):,} shards are not done; run the same command again to go on")
     plan.output.put("run.json", _summary(plan, complete=True))
 
 

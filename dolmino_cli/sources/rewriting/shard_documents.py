@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from dolmino_cli.pipeline.names import attributes_name, documents_name
@@ -24,7 +25,6 @@ from dolmino_cli.sources.rewriting.journal import Journal
 from dolmino_cli.sources.rewriting.outcome import Outcome
 from dolmino_cli.sources.rewriting.requests import Asked, Wanted, read_asked, record_of, repeated
 from dolmino_cli.sources.rewriting.verdict import REASONS, verdict
-from dolmino_cli.stages.document_field import values_at
 
 ATTRIBUTES_SCHEMA = pa.schema(
     [
@@ -60,7 +60,7 @@ def write_shard(shard: Shard, wanted: Wanted, journal: Journal, output: Output) 
     """
     names = {kind: f"{kind}/{name(shard.name)}" for kind, name in (("documents", _documents), ("attributes", attributes_name))}
     dropped = Counter(dict.fromkeys(REASONS, 0))
-    counts = Counter[str]()
+    counts = Counter(dict.fromkeys(("in", "quarantined", "records"), 0))
     with ExitStack() as unfinished:
         pending = {kind: unfinished.enter_context(output.create(name)) for kind, name in names.items()}
         quarantine = unfinished.enter_context(Quarantine(shard, output))
@@ -139,14 +139,12 @@ def _attributes(asked: Asked, answered: list[Answered]) -> pa.RecordBatch:
 def _documents_of(asked: Asked, kept: list[Answered]) -> Any:
     """The new documents: the old ones' further fields, and in `metadata.rewrites` what was done, after what was done before."""
     template, batch = asked.wanted.template, asked.batch
-    earlier = list(values_at(batch, "metadata.rewrites"))
     texts, metadata = [], []
     old_ids, old_texts = batch.id.to_pylist(), batch.text.to_pylist()
     prompts = dict(_prompt_hashes(asked, {one.row for one in kept}))
     for one in kept:
-        before = earlier[one.row].as_py() if isinstance(earlier[one.row], pa.Scalar) else earlier[one.row]
         done = {"source_id": old_ids[one.row], **_provenance(asked.wanted, one.outcome, old_ids[one.row], prompts[one.row])}
-        more: dict[str, Any] = {"rewrites": [*(before if isinstance(before, list) else []), done]}
+        more: dict[str, Any] = {"rewrites": [*_done_before(record_of(batch, one.row)), done]}
         if template.into is None:
             texts.append(template.document_pattern.fill({**asked.values(one.row), "answer": one.text}))
         else:
@@ -155,6 +153,28 @@ def _documents_of(asked: Asked, kept: list[Answered]) -> Any:
         metadata.append(more)
     ids = pa.array([one.id for one in kept], pa.large_string())
     return rewritten(repeated(batch, [one.row for one in kept]), ids, pa.array(texts, pa.large_string()), metadata)
+
+
+class _Record(msgspec.Struct):
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Metadata(msgspec.Struct):
+    rewrites: list[msgspec.Raw]
+
+
+_RECORD, _METADATA = msgspec.json.Decoder(_Record), msgspec.json.Decoder(_Metadata)
+
+
+def _done_before(record: bytes) -> list[msgspec.Raw]:
+    """`metadata.rewrites` of a record, in its bytes; nothing where there is no such list. Text is read as JSON, if it is any."""
+    metadata = bytes(_RECORD.decode(record).metadata)
+    try:
+        if metadata[:1] == b'"':
+            metadata = msgspec.json.decode(metadata, type=str).encode()
+        return _METADATA.decode(metadata).rewrites
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return []
 
 
 def _prompt_hashes(asked: Asked, rows: set[int]) -> Iterator[tuple[int, str]]:

@@ -85,6 +85,8 @@ class Template:
             raise ConfigError("document has no {answer}: nothing of what the model says would be kept")
         if self.into is not None and not _INTO.fullmatch(self.into):
             raise ConfigError(f"into {self.into!r}; allowed: metadata.NAME")
+        if self.into == "metadata.rewrites":
+            raise ConfigError("into 'metadata.rewrites'; that is where the documents' provenance stands: give another name")
         if self.into is not None and self.document != "{answer}":
             raise ConfigError("document and into exclude each other: with into the document keeps its text")
 

@@ -151,7 +151,8 @@ def answer_to(body: bytes, overrides: dict[str, Any]) -> dict[str, Any]:
         "message": {"role": "assistant", "content": overrides.get("content", f"Answer {digest.hex()[:12]} to: {words[-1]}")},
         "finish_reason": overrides.get("finish_reason", "stop"),
     }
-    return {"id": "x", "model": f"served-{request['model']}", "choices": [choice], "usage": overrides.get("usage", usage)}
+    model = overrides.get("model", f"served-{request['model']}")
+    return {"id": "x", "model": model, "choices": [choice], "usage": overrides.get("usage", usage)}
 
 
 def misbehaving(seed: int, *, share: float = 0.3, troubles: Sequence[str] = TROUBLES) -> Callable[[bytes, int], str]:

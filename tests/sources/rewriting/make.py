@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import zstandard
+
+from tests.cli.run import Outcome
+
+KEY = "sk-secret-0123456789"
+Rewrite = Callable[..., Outcome]
 
 TEMPLATE = """\
 name: say-again
@@ -46,3 +52,8 @@ def stored_digests(journal: Path) -> list[str]:
     whole = [line for path in journal.rglob("*.answers") for line in path.read_bytes().splitlines(keepends=True)[1:]]
     outcomes = [json.loads(line) for line in whole if line.endswith(b"\n")]
     return [outcome["request"] for outcome in outcomes if outcome["kind"] == "answer"]
+
+
+def number_of(request: dict[str, Any]) -> int:
+    """Of the document that the request is about."""
+    return int(request["messages"][-1]["content"].split()[-2])

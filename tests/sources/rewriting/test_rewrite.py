@@ -10,45 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.run import Outcome, dolmino
 from tests.s3_server import S3Server
 from tests.sources.rewriting import chat_server
 from tests.sources.rewriting.chat_server import ChatServer, misbehaving
-from tests.sources.rewriting.make import documents_of, stored_digests, write_documents, write_template
-
-KEY = "sk-secret-0123456789"
-Rewrite = Callable[..., Outcome]
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer(seconds=0.002) as server:
-        yield server
-
-
-@pytest.fixture
-def rewrite(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rewrite:
-    """Run the command over 20 documents with the template of make.py, with more options or others in their place."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    monkeypatch.setattr("dolmino_cli.sources.rewriting.client.FIRST_WAIT_SECONDS", 0.01)
-    write_template(tmp_path / "say-again.yaml")
-    write_documents(tmp_path / "in" / "a.jsonl", 20)
-
-    def run(
-        *options: object, template: str = "say-again.yaml", output: object = tmp_path / "out", url: str | None = None
-    ) -> Outcome:
-        fixed = ["rewrite", tmp_path / template, tmp_path / "in", "-o", output, "--endpoint", url or server.url]
-        return dolmino(monkeypatch, capsys, *fixed, *options)
-
-    return run
+from tests.sources.rewriting.make import KEY, Rewrite, documents_of, number_of, stored_digests, write_documents, write_template
 
 
 def test_documents_carry_where_they_come_from(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
@@ -123,10 +94,6 @@ def test_answers_that_are_not_used_are_counted_by_reason(rewrite: Rewrite, serve
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["asked"]["completion_tokens"] == sum(usage["completion_tokens"] for usage in server.usages.values())
     assert (run["asked"]["answers"], run["asked"]["refusals"], run["complete"]) == (19, 1, True)
-
-
-def number_of(request: dict[str, Any]) -> int:
-    return int(request["messages"][-1]["content"].split()[-2])
 
 
 def test_copies_have_their_own_seeds_and_ids(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
@@ -283,6 +250,11 @@ def test_a_dry_run_asks_and_writes_nothing(rewrite: Rewrite, server: ChatServer,
         (["-o", "s3://bucket/x"], "--output s3://bucket/x is on S3, where nothing can be appended; .*--journal DIR"),
         (["--journal", "s3://bucket/x"], "--journal 's3://bucket/x'; give a local folder"),
         (["--error", "ignore"], "--error"),
+        (["--endpoint", "http://[::1"], r"--endpoint 'http://\[::1'; give a base URL such as http"),
+        (["--endpoint", "http://h\x7f/v1"], "--endpoint .* give a base URL such as http"),
+        *((["--timeout", seconds], f"--timeout {seconds}; allowed: more than 0") for seconds in ("nan", "inf", "0", "-1")),
+        (["--input-price", "nan"], "--input-price nan; allowed: 0 or more"),
+        (["--output-price", "-1"], "--output-price -1; allowed: 0 or more"),
     ],
 )
 def test_wrong_requests(rewrite: Rewrite, server: ChatServer, options: list[str], problem: str) -> None:

@@ -29,6 +29,7 @@ def test_places_are_filled_and_all_other_braces_stay() -> None:
         ({"prompt": "'Say something'"}, 1, "prompt has no place"),
         ({"document": "'{text}'"}, 1, "document has no {answer}"),
         ({"into": "label"}, 1, "into 'label'; allowed: metadata.NAME"),
+        ({"into": "metadata.rewrites"}, 1, "into 'metadata.rewrites'; that is where the documents' provenance stands"),
         ({"into": "metadata.label", "document": "'{text}: {answer}'"}, 1, "document and into exclude each other"),
         ({"sampling": "{max_tokens: 0, temperature: 1}"}, 4, "max_tokens 0"),
         ({"sampling": "{temperature: 1}"}, 4, "sampling.max_tokens: missing"),

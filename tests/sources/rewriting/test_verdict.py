@@ -52,7 +52,12 @@ def test_completion_is_read_as_the_server_states_it() -> None:
     assert (read_completion(refusal).finish, read_completion(refusal).text) == ("content_filter", "")
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [3]}', b'{"choices": [{}]}', b"null"])
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [3]}', b'{"choices": [{}]}', b"null", DEEP]
+)
 def test_what_is_no_completion_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):
         read_completion(body)
@@ -68,6 +73,7 @@ def test_what_is_no_completion_is_refused(body: bytes) -> None:
         (400, b'{"error": {"message": "max_tokens is too large: 99999"}}', "bad_request"),
         (422, b'{"error": "temperature"}', "bad_request"),
         (400, b"<html>", "bad_request"),
+        (400, DEEP, "bad_request"),
     ],
 )
 def test_refusals_of_one_request(status: int, body: bytes, kind: str) -> None:
