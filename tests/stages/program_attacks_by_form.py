@@ -251,7 +251,7 @@ def floods() -> dict[str, tuple[str, str]]:
         "4 MB of words and a docstring": ("x " * (2 * many) + "\n" + docstring, "too_large"),
         "4 MB of carriage returns": ("\r" * (4 * many), "too_large"),
         "carriage returns": ("\r" * (5 * many // 4 - 100) + docstring, "= 1"),
-        "beginnings of functions": ("\nasync de" * (many // 5) + "\n" + docstring, "= 1"),
+        "beginnings of functions": ("\nasync de" * (many // 9) + "\n" + docstring, "= 1"),
         "lines and a docstring": ("a:\n" * (many // 3) + docstring, "= 1"),
         "as long as it may be": ("x " * (5 * many // 8 - 40) + "\n" + docstring, "= 1"),
         "one long line": (f"{head}    x = {'1+' * many}1\n    return x", "too_large"),
