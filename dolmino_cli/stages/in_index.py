@@ -19,7 +19,7 @@ from dolmino_cli.stages.ngram_overlap import EVIDENCE, evidence_rows
 _NOTHING = (-1, 0, 0)
 _WORD = re.compile(r"\S+")
 # The id of an item in data without ids: its file and line (`evaluation_sets`), which no document has.
-_LINE = re.compile(r"[^/]+\.(?:jsonl?|ndjson|parquet)(?:\.\w+)?:\d+(?:#.*)?", re.DOTALL)
+_LINE = re.compile(r"[^/]+\.(?:jsonl?|ndjson|csv|tsv|parquet|arrow)(?:\.\w+)?:\d+(?:#.*)?", re.DOTALL)
 
 Match = tuple[int, int, int]
 """Number of an instance (-1 for none), and where it stands in the text, in bytes of UTF-8."""
