@@ -26,7 +26,8 @@ def main(rows: str, output: str, passes: str) -> None:
         edited = [stage.edit(batch) for batch in batches]
         seconds.append(time.perf_counter() - started)
     metadata = [one for batch in edited for one in batch.metadata]
-    kept = {number: [one["result"], one["assignments"]] for number, one in enumerate(metadata) if one is not None}
+    found = {number: one["program"] for number, one in enumerate(metadata) if one is not None}
+    kept = {number: [one["result"], one["assignments"]] for number, one in found.items()}
     Path(output).write_text(json.dumps(kept), encoding="utf-8")
     print(json.dumps({"seconds": seconds}))
 

@@ -56,16 +56,12 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
     """
     prepare(recipe, options)
     tally, seconds = StageTally.of(recipe.drops), defaultdict[str, float](float)
-    chosen = (
-        [shards[i * len(shards) // SAMPLE_SHARDS] for i in range(SAMPLE_SHARDS)] if len(shards) > SAMPLE_SHARDS else list(shards)
-    )
+    chosen = _evenly_spaced(shards)
     sampled_bytes = written_bytes = 0
     warm = False
     started = time.perf_counter()
     for shard in chosen:
-        existing = None
-        if options.scores:
-            existing = ExistingScores(options.scores, shard.name, score_columns(recipe))
+        existing = ExistingScores(options.scores, shard.name, score_columns(recipe)) if options.scores else None
         documents, ends = 0, time.perf_counter() + SAMPLE_SECONDS_PER_SHARD
         for batch, quarantined in _batches(recipe, shard, options):
             if len(batch) == 0:
@@ -109,6 +105,12 @@ def predict(recipe: Recipe, shards: Sequence[Shard], options: Options, *, worker
         seconds=elapsed * scale / workers,
         workers=workers,
     )
+
+
+def _evenly_spaced(shards: Sequence[Shard]) -> list[Shard]:
+    if len(shards) <= SAMPLE_SHARDS:
+        return list(shards)
+    return [shards[i * len(shards) // SAMPLE_SHARDS] for i in range(SAMPLE_SHARDS)]
 
 
 def _batches(recipe: Recipe, shard: Shard, options: Options) -> Iterator[tuple[Batch, list[Quarantined]]]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards import s3
 from dolmino_cli.shards.failures import storage_errors
 
@@ -123,6 +123,19 @@ class Output:
             return Pending(folder / f"{digest}-{PurePosixPath(name).name[-100:]}.partial", destination)
         final = Path(destination)
         return Pending(final.with_name(f".{final.name}.partial"), destination)
+
+    def check_writable(self) -> None:
+        """Raises StorageError where nothing can be written here, as far as that can be told; leaves nothing behind."""
+        if self.is_s3:
+            self.put(".writable", b"")
+            self.delete(".writable")
+            return
+        folder = Path(self.root).absolute()
+        there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        if not there.is_dir():
+            raise StorageError(f"cannot write to {self.root}: {there} is no folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise StorageError(f"cannot write to {self.root}: no permission to write in {there}")
 
     def put(self, name: str, data: bytes) -> None:
         """Write a small file in one step, replacing what was there. Raises StorageError."""

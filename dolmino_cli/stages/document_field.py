@@ -18,16 +18,16 @@ def values_at(batch: Batch, path: str) -> pa.Array | list[Any]:
     """The value at `path` in every document; None or null where it is missing.
 
     A column where Parquet has one under that path, else a list of what JSON gives. A level that is text is read as JSON
-    (Parquet often has `metadata` so); one that is neither object nor text has nothing below it. Raises DataError naming the
-    document for text that is no JSON.
+    (Parquet often has `metadata` so); one that is no object then, as text that is no JSON, has nothing below it. Raises
+    DataError naming the document for strings of Parquet that are no UTF-8.
     """
     names = tuple(path.split("."))
     if not pa.types.is_struct(batch.record.type):
-        return _from_lines(names, batch)
+        return _from_lines(names, batch.record.to_pylist())
     column: pa.Array = batch.record
     for depth, name in enumerate(names):
         if not pa.types.is_struct(column.type):
-            return [_step(value, names[depth:], row, batch) for row, value in enumerate(_listed(column, path, batch))]
+            return [_step(value, names[depth:]) for value in _listed(column, path, batch)]
         if column.type.get_field_index(name) < 0:
             return pa.nulls(len(batch))
         column = pc.struct_field(column, name)
@@ -57,14 +57,13 @@ def refuse(problem: str, row: int, batch: Batch) -> NoReturn:
     raise DataError(f"document {batch.id[row].as_py()!r}: {problem}", path=batch.shard, line=batch.line[row].as_py())
 
 
-def _from_lines(path: tuple[str, ...], batch: Batch) -> list[Any]:
-    lines = batch.record.to_pylist()
+def _from_lines(path: tuple[str, ...], lines: list[bytes]) -> list[Any]:
     try:
         found = _decoder(path).decode_lines(b"\n".join(lines))
         for _ in path:
             found = [None if level is None else level.value for level in found]
     except msgspec.ValidationError:  # Some level of some document is no object.
-        found = [_step(msgspec.json.decode(line), path, row, batch) for row, line in enumerate(lines)]
+        found = [_step(msgspec.json.decode(line), path) for line in lines]
     return found
 
 
@@ -78,13 +77,13 @@ def _decoder(path: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(reduce(level, reversed(path), Any))
 
 
-def _step(value: Any, path: tuple[str, ...], row: int, batch: Batch) -> Any:
+def _step(value: Any, path: tuple[str, ...]) -> Any:
     """Down `path` through plain objects; None where a level is not there or is no object."""
     for name in path:
         if isinstance(value, str):
             try:
                 value = msgspec.json.decode(value)
-            except msgspec.DecodeError as error:
-                refuse(f"the text that should hold {name!r} is no JSON ({error})", row, batch)
+            except (msgspec.DecodeError, RecursionError):
+                return None
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -18,6 +18,8 @@ from dolmino_cli.stages.ngram_overlap import EVIDENCE, evidence_rows
 
 _NOTHING = (-1, 0, 0)
 _WORD = re.compile(r"\S+")
+# The id of an item in data without ids: its file and line (`evaluation_sets`), which no document has.
+_LINE = re.compile(r"[^/]+\.(?:jsonl?|ndjson|csv|tsv|parquet|arrow)(?:\.\w+)?:\d+(?:#.*)?", re.DOTALL)
 
 Match = tuple[int, int, int]
 """Number of an instance (-1 for none), and where it stands in the text, in bytes of UTF-8."""
@@ -44,8 +46,13 @@ class InIndex:
     evidence: ClassVar[pa.DataType] = EVIDENCE
 
     def prepare(self) -> dict[str, str]:
-        """Map the index; see `Measure.prepare`."""
-        return {"index_sha256": file_sha256(load_index(self.index).path)}
+        """Map the index; see `Measure.prepare`. By id it is said, too, how many of the ids are the data's own."""
+        index = load_index(self.index)
+        loaded = {"index_sha256": file_sha256(index.path)}
+        if self.by == "id":
+            own = sum(_LINE.fullmatch(index.instance_id(number)) is None for number in range(index.instances))
+            loaded["ids"] = f"{own} of {index.instances} are the data's own" if own else "none are the data's own (--id-field)"
+        return loaded
 
     def __call__(self, batch: Batch) -> pa.Array:
         """int64 per document."""

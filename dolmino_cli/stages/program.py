@@ -13,6 +13,7 @@ import pyarrow as pa
 from dolmino_cli.documents import Batch
 from dolmino_cli.stages.program_annotating import annotate
 from dolmino_cli.stages.program_finding import Found, find, reindent
+from dolmino_cli.stages.program_limits import DOCUMENT_CHARACTERS, PROBLEM_CHARACTERS
 from dolmino_cli.stages.program_parsing import Assignments, parse, silent_parser
 from dolmino_cli.stages.program_refusal import REASONS, Reason, Refused
 from dolmino_cli.stages.program_values import FUNCTIONS, evaluate
@@ -29,8 +30,8 @@ class Program:
     The function around the assignments, its docstring and a return at its end are TinyGSM's form and not held against a
     program. What stands around the function is left behind, and so is a docstring that only repeats the problem.
 
-    The document gets `/annotated` behind its id, and its metadata the `result`, as Python writes it, and the number of
-    `assignments`.
+    The document gets `/annotated` behind its id, and its metadata the entry `program`: the `result`, as Python writes it, and
+    the number of `assignments`.
     """
 
     calls: Literal["numeric", "none"] = "numeric"
@@ -68,14 +69,16 @@ class Program:
 
     def _annotated(self, text: str) -> tuple[str, dict[str, Any]]:
         """Text and further metadata of the document that `text` becomes. Raises Refused."""
+        if len(text) > DOCUMENT_CHARACTERS:
+            raise Refused("too_large")
         found = find(text)
         if found is None:
             raise Refused("no_code")
         code, program = self._parsed(found)
         steps, result = evaluate(program)
-        repeats = program.docstring is not None and _words(program.docstring) in " ".join(found.problem.split())
-        annotated = annotate(code, program, steps, drop_docstring=repeats)
-        return f"{found.problem}\n{annotated}".lstrip(), {"result": repr(result), "assignments": len(steps)}
+        annotated = annotate(code, program, steps, drop_docstring=_repeats(program.docstring, found.problem))
+        more = {"program": {"result": repr(result), "assignments": len(steps)}}
+        return f"{found.problem}\n{annotated}".lstrip(), more
 
     def _parsed(self, found: Found) -> tuple[str, Assignments]:
         calls = FUNCTIONS if self.calls == "numeric" else ()
@@ -88,6 +91,8 @@ class Program:
         return code, parse(code, calls)
 
 
-def _words(docstring: ast.Expr) -> str:
+def _repeats(docstring: ast.Expr | None, problem: str) -> bool:
+    if docstring is None or len(problem) > PROBLEM_CHARACTERS:
+        return False
     assert isinstance(docstring.value, ast.Constant)
-    return " ".join(str(docstring.value.value).split())
+    return " ".join(str(docstring.value.value).split()) in " ".join(problem.split())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dolmino_cli.stages.program_limits import SOURCE_BYTES
 
-_DEFINITION = re.compile(r"\n(?:async )?def\b")
+# Of two literals, because `\n(?:async )?def` takes 50 ms for a megabyte of empty lines, six times as long.
+_DEFINITION = re.compile(r"\ndef\b|\nasync def\b")
 # The function: the line of its `def`, a docstring (whose lines may begin anywhere), then every line that is indented or empty. So
 # it ends at a closing fence, at `print(...)`, at an explanation, or where the answer was cut off.
 _FUNCTION = re.compile(

@@ -9,6 +9,12 @@ from __future__ import annotations
 SOURCE_BYTES = 4096
 """UTF-8 bytes of the function; the time and memory of Python's parser are bounded by them."""
 
+DOCUMENT_CHARACTERS = 5 << 18
+"""Of the whole text, which is searched for a function: 15 ms at the most."""
+
+PROBLEM_CHARACTERS = 4 * SOURCE_BYTES
+"""Of a problem that a docstring is compared with; the docstring of a longer one stays."""
+
 BRACKETS = 32
 """Brackets within one another, wherever they stand; Python's own limit is 200."""
 

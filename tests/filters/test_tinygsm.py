@@ -33,7 +33,13 @@ def documents(ran: Ran) -> list[dict[str, Any]]:
 
 def test_rows_of_both_layouts_become_annotated_documents(tmp_path: Path) -> None:
     published = {"question": QUESTION, "code": CODE}
-    recreated = {"user": QUESTION, "assistant": f"```python\n{CODE}\n```", "dataset": "made/rows", "original_index": 7}
+    recreated = {
+        "result": "its own",
+        "user": QUESTION,
+        "assistant": f"```python\n{CODE}\n```",
+        "dataset": "made/rows",
+        "original_index": 7,
+    }
     loop = {**published, "code": CODE.replace("eggs = 6 * 7", "for box in range(7): eggs = 6")}
     shard = write_shard(tmp_path / "in/a.jsonl.zst", [json.dumps(row).encode() for row in (published, recreated, loop)])
     ran = run_recipe("tinygsm", None, [shard], tmp_path / "out", rejects=True)
@@ -41,7 +47,7 @@ def test_rows_of_both_layouts_become_annotated_documents(tmp_path: Path) -> None
     kept = documents(ran)
     assert [document["text"] for document in kept] == [ANNOTATED, ANNOTATED]
     assert kept[1]["id"] == "made/rows/7/annotated"
-    assert kept[1]["metadata"] == {**recreated, "result": "42", "assignments": 1}
+    assert kept[1]["metadata"] == {**recreated, "program": {"result": "42", "assignments": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +91,8 @@ def test_every_value_is_the_one_that_cpython_computes(
     computed = in_cpython(originals)
     for document, original, code, values in zip(kept, originals, annotated, computed, strict=True):
         assert document["text"].startswith(rows[document["id"]]["user"].strip()), document["id"]
-        assert document["metadata"]["result"] == values["result"], document["id"]
-        assert document["metadata"]["assignments"] == len(values["steps"]), document["id"]
+        assert document["metadata"]["program"]["result"] == values["result"], document["id"]
+        assert document["metadata"]["program"]["assignments"] == len(values["steps"]), document["id"]
         if not overrides:
             assert comments(code) == expected_comments(original, values["steps"]), document["id"]
         else:

@@ -12,6 +12,8 @@ FAMILIES = (
     by_value.odd_characters,
     by_form.nesting,
     by_form.reaching_out,
+    by_form.calling,
+    by_form.around,
     by_form.callables,
     by_form.constructs,
     by_form.functions,

@@ -74,6 +74,23 @@ def reaching_out() -> dict[str, tuple[str, str]]:
             "max.__self__.open": "attribute",
             "max": "undefined_name",
             "f": "undefined_name",
+        }
+    )
+    cases["in a comment"] = (program(f"x = 1  # {TOUCH}"), "= 1")
+    cases["in the docstring"] = (program(f'"""{TOUCH}"""', "x = 1"), "= 1")
+    cases["behind the docstring"] = (program(f'"""What?"""; {TOUCH}', "x = 1"), "call")
+    cases["behind a semicolon"] = (program(f"x = 1; {TOUCH}"), "call")
+    cases["in the annotation of a variable"] = (program(f"x: {TOUCH} = 1"), "expression")
+    cases["in the annotation of the result"] = (f"How many?\ndef f() -> {TOUCH}:\n    x = 1\n    return x", "signature")
+    cases["in the result"] = (program("x = 1", result=TOUCH), "call")
+    cases["in a loop that never runs"] = (program("x = 1", "while False:", f"    {TOUCH}"), "control_flow")
+    return cases
+
+
+def calling() -> dict[str, tuple[str, str]]:
+    """Calls within expressions, and statements that reach out where they assign."""
+    return lines(
+        {
             "f()": "call",
             "(lambda: 1)()": "call",
             f"(lambda: {TOUCH})()": "call",
@@ -109,19 +126,16 @@ def reaching_out() -> dict[str, tuple[str, str]]:
             "1; f.__code__ = x": "attribute",
         }
     )
+
+
+def around() -> dict[str, tuple[str, str]]:
+    """Code before and behind the function, which is left behind."""
+    cases = {}
     before = ("import os", "from os import *", "import os as math", f"{TOUCH}", f"x = {TOUCH}", f"print({TOUCH})")
     for line in before:
         cases[f"before the function: {line}"] = (f"How many?\n{line}\n{program('x = 1').partition(chr(10))[2]}", "= 1")
     for line in (f"import os; os.system('touch {CANARY}')", TOUCH, "f()", f"f.__code__ = {TOUCH}"):
         cases[f"behind the function: {line}"] = (f"{program('x = 1')}\n{line}", "= 1")
-    cases["in a comment"] = (program(f"x = 1  # {TOUCH}"), "= 1")
-    cases["in the docstring"] = (program(f'"""{TOUCH}"""', "x = 1"), "= 1")
-    cases["behind the docstring"] = (program(f'"""What?"""; {TOUCH}', "x = 1"), "call")
-    cases["behind a semicolon"] = (program(f"x = 1; {TOUCH}"), "call")
-    cases["in the annotation of a variable"] = (program(f"x: {TOUCH} = 1"), "expression")
-    cases["in the annotation of the result"] = (f"How many?\ndef f() -> {TOUCH}:\n    x = 1\n    return x", "signature")
-    cases["in the result"] = (program("x = 1", result=TOUCH), "call")
-    cases["in a loop that never runs"] = (program("x = 1", "while False:", f"    {TOUCH}"), "control_flow")
     return cases
 
 
@@ -228,10 +242,18 @@ def functions() -> dict[str, tuple[str, str]]:
 
 
 def floods() -> dict[str, tuple[str, str]]:
-    """Documents of a megabyte."""
+    """Documents of a megabyte and more."""
     many = 1 << 20
     head = "How many?\ndef f():\n"
+    docstring = 'def f():\n    """What is it?"""\n    return 1'
     return {
+        "words and a docstring": ("x " * (many // 2) + "\n" + docstring, "= 1"),
+        "4 MB of words and a docstring": ("x " * (2 * many) + "\n" + docstring, "too_large"),
+        "4 MB of carriage returns": ("\r" * (4 * many), "too_large"),
+        "carriage returns": ("\r" * (5 * many // 4 - 100) + docstring, "= 1"),
+        "beginnings of functions": ("\nasync de" * (many // 9) + "\n" + docstring, "= 1"),
+        "lines and a docstring": ("a:\n" * (many // 3) + docstring, "= 1"),
+        "as long as it may be": ("x " * (5 * many // 8 - 40) + "\n" + docstring, "= 1"),
         "one long line": (f"{head}    x = {'1+' * many}1\n    return x", "too_large"),
         "many lines": (head + "    x = 1\n" * (many // 10) + "    return x", "too_large"),
         "many short assignments": (head + "    a=1\n" * 500 + "    return a", "= 1"),

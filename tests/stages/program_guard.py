@@ -59,7 +59,7 @@ def main(reindent: bool) -> None:
         stage.edit(batch)
         peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        reason = stage.reasons[edited.dropped[0]] if edited.dropped[0] >= 0 else f"= {edited.metadata[0]['result']}"  # type: ignore[index]
+        reason = stage.reasons[edited.dropped[0]] if edited.dropped[0] >= 0 else f"= {edited.metadata[0]['program']['result']}"  # type: ignore[index]
         found[name] = {"became": reason, "seconds": min(seconds), "peak_bytes": peak_bytes, "asked": asked[:]}
         asked.clear()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident_before

@@ -75,6 +75,16 @@ def test_it_finds_what_looking_for_every_instance_finds(tmp_path: Path) -> None:
     assert 50 < sum(expected) < 350, "both must occur for this to say something"
 
 
+def test_what_was_loaded_says_whether_ids_can_match(tmp_path: Path, index: str) -> None:
+    assert InIndex(index=index, by="id", into="i").prepare()["ids"] == "none are the data's own (--id-field)"
+    assert "ids" not in InIndex(index=index, by="text", into="t").prepare()
+    items = tmp_path / "items.jsonl"
+    items.write_text('{"id": "d2", "text": "One question of five words?"}\n')
+    own, lines = (EvaluationSet(path=str(items), fields=("text",), id=id, task=id or "made", split="test") for id in ("id", ""))
+    both = build_index([own, lines], str(tmp_path / "both.index"), IndexOptions())
+    assert InIndex(index=str(both.path), by="id", into="i").prepare()["ids"] == "1 of 2 are the data's own"
+
+
 def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no evaluation index at .*dolmino decontaminate index"):
         InIndex(index=str(tmp_path / "none.index"), by="id", into="listed").prepare()

@@ -46,7 +46,7 @@ def test_a_document_gets_values_a_new_id_and_its_result() -> None:
     edited = Program().edit(batch_of(f"{PROBLEM}\n{CODE}", "no program", f"{PROBLEM}\n{CODE}"))
     assert edited.text.to_pylist()[::2] == [ANNOTATED, ANNOTATED]
     assert edited.id.to_pylist()[::2] == ["d1/annotated", "d3/annotated"]
-    assert edited.metadata == [{"result": "11", "assignments": 3}, None, {"result": "11", "assignments": 3}]
+    assert edited.metadata == [{"program": {"result": "11", "assignments": 3}}, None, *edited.metadata[:1]]
     assert edited.dropped.tolist() == [-1, Program().reasons.index("no_code"), -1]
     assert (edited.dropped.dtype, str(edited.text.type), str(edited.id.type)) == (np.int32, "large_string", "large_string")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -112,11 +112,13 @@ def labelled_lines(
 
     A text is held out by the keyed hash of (seed, the line), so that equal texts are always on one side, whatever the order or
     the files. 16 bytes of hash are kept per distinct text, some 120 bytes of memory.
-    Raises DataError for an unreadable record or a label that is missing or unknown, unless `on_error` sets these aside.
+    Raises DataError for an unreadable record or a label that is missing or unknown, unless `on_error` sets these aside; at
+    the end ConfigError for a label of `labels` that no document has.
     """
     bound = int(held_out_percent / 100 * (1 << 64))
     keys = [derive_key(f"dolmino classifier {what}", seed) for what in ("held-out", "order")]
     seen: dict[bytes, bool] = {}
+    labels_found: dict[str, None] = {}
     for one in shards:
         reading = read_batches(one.shard, on_error=on_error, records=one.label is None, rows=_ROWS)
         for batch, unreadable in reading:
@@ -124,7 +126,7 @@ def labelled_lines(
             counts.unreadable += len(unreadable)
             column = pa.array([one_line(text, newlines) for text in batch.text.to_pylist()], pa.large_string())
             numbers, places = (hash_strings(column, key).tolist() for key in keys)
-            meanings = _meanings(one, labels, batch, on_error)
+            meanings = _meanings(one, labels, batch, on_error, labels_found)
             for text, positive, number, place in zip(column.to_pylist(), meanings, numbers, places, strict=True):
                 if positive is None:
                     counts.unlabelled += 1
@@ -135,6 +137,15 @@ def labelled_lines(
                     counts.used[_side(line)] += 1
                     yield line
     counts.check()
+    if labels is not None:
+        _check_all_found(labels, labels_found)
+
+
+def _check_all_found(labels: Labels, found: Mapping[str, None]) -> None:
+    missing = [label for label in labels.positive + labels.negative if label not in found]
+    if missing:
+        shown = ", ".join(repr(label) for label in list(found)[:_SHOWN_LABELS]) or "none"
+        raise ConfigError(f"no document has the label {missing[0]!r} at {labels.field!r}; labels there: {shown}")
 
 
 def training_line(line: Line) -> bytes:
@@ -156,14 +167,21 @@ def _is_new(text: str, positive: bool, seen: dict[bytes, bool], counts: Counts) 
     return earlier is None
 
 
-def _meanings(one: LabelledShard, labels: Labels | None, batch: Batch, on_error: OnError) -> Iterable[bool | None]:
-    """What the label of every document means; None where that is not known and `on_error` allows it."""
+def _meanings(
+    one: LabelledShard, labels: Labels | None, batch: Batch, on_error: OnError, found: dict[str, None]
+) -> Iterable[bool | None]:
+    """What the label of every document means; None where that is not known and `on_error` allows it.
+
+    The labels asked for that are there go to `found`, and a few others.
+    """
     if one.label is not None:
         return [one.label] * len(batch)
     assert labels is not None, "documents that say their own label need to be asked for it"
     meanings: list[bool | None] = []
     for row, value in enumerate(_values(batch, labels.field)):
         meaning = None if value is None else labels.meaning(value)
+        if value is not None and (len(found) < _SHOWN_LABELS or value in labels.positive + labels.negative):
+            found[value] = None
         if meaning is None and on_error == "fail":
             known = ", ".join((labels.positive + labels.negative)[:_SHOWN_LABELS])
             given = f"no label at {labels.field!r}" if value is None else f"the label {value!r}, which is not one of {known}"

@@ -45,6 +45,7 @@ from dolmino_cli.stages.fasttext import FastText, Newlines
 MODEL, REPORT = "model.bin", "model.json"
 _REPORT_VERSION = 1
 _BATCH_LINES = 1024
+_MOST = 2**31 - 1  # fastText's numbers are C's int
 _PROGRAM = Path(__file__).with_name("process.py")
 # glibc then hands out memory that is zero, used before or not; elsewhere this says nothing. Why: see `process`.
 _ZERO_MEMORY = {"MALLOC_PERTURB_": "255"}
@@ -75,9 +76,10 @@ class Settings:
     """Of fastText's own dice."""
 
     def __post_init__(self) -> None:
-        for name, least in (("dim", 2), ("epochs", 1), ("word_ngrams", 1), ("buckets", 1), ("min_count", 1), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}; allowed: {least} or more")
+        least = {"dim": 2, "epochs": 1, "word_ngrams": 1, "buckets": 1, "min_count": 1, "threads": 1, "seed": 0}
+        for name, low in least.items():
+            if not low <= getattr(self, name) <= _MOST:
+                raise ConfigError(f"{name} is {getattr(self, name)}; allowed: {low} to {_MOST:,}")
         if not 0 < self.learning_rate <= 10:
             raise ConfigError(f"learning_rate is {self.learning_rate:g}; allowed: above 0, up to 10")
 
@@ -153,6 +155,7 @@ def train(training: Training, output: Output) -> dict[str, Any]:
         return finished
     if importlib.util.find_spec("fasttext") is None:
         raise MissingExtra("fasttext", extra="fasttext", needed_for="dolmino classifier train")
+    output.check_writable()  # training may take hours
     counts = Counts()
     with tempfile.TemporaryDirectory(prefix="dolmino-classifier-") as scratch:
         folder = Path(scratch)

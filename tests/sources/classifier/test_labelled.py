@@ -49,7 +49,8 @@ def test_parquet_labels_are_read_as_well(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"text": ["one", "two"], "label": [1, 0]}), tmp_path / "a.parquet")
-    lines, _ = read([LabelledShard(shard=list_shards([str(tmp_path / "a.parquet")])[0], label=None)], YES)
+    shard = LabelledShard(shard=list_shards([str(tmp_path / "a.parquet")])[0], label=None)
+    lines, _ = read([shard], Labels(field="label", positive=("1",)))
     assert {line.text: line.positive for line in lines} == {"one": True, "two": False}
 
 
@@ -106,6 +107,21 @@ def test_words_that_look_like_labels_are_not_trained_as_labels() -> None:
     text = "__label__negative prove __label__x this__label__ \t__label__y"
     line = Line(text=text, positive=True, held_out=False, place=0)
     assert training_line(line) == b"__label__positive  prove  this__label__ \t\n"
+
+
+@pytest.mark.parametrize("labels", [Labels(field="label", positive=("yes", "Yes")), Labels(field="label", positive=("Yes",))])
+def test_a_label_that_no_document_has_is_refused_with_those_that_are_there(tmp_path: Path, labels: Labels) -> None:
+    shard = shard_of(tmp_path / "a.jsonl.zst", {"text": "one", "label": "yes"}, {"text": "two", "label": False})
+    with pytest.raises(ConfigError, match=r"^no document has the label 'Yes' at 'label'; labels there: 'yes', 'false'$"):
+        read([shard], labels)
+
+
+def test_metadata_of_plain_text_has_no_label(tmp_path: Path) -> None:
+    records = {"text": "one", "label": "math"}, {"id": "d", "text": "two", "metadata": "a note"}
+    _, counts = read(
+        [shard_of(tmp_path / "a.jsonl.zst", *records)], Labels(field="label", positive=("math",)), on_error="quarantine"
+    )
+    assert counts.unlabelled == 1
 
 
 def test_labels_must_say_which_are_positive_and_not_contradict() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dolmino_cli.errors import ConfigError, DataError, RunFailed
+from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.sources.classifier import training as module
@@ -132,11 +132,27 @@ def test_when_fasttext_fails_its_reason_is_one_line(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = request(tmp_path / "in")
+    monkeypatch.setattr(module, "_write_lines", None)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match=r"cannot write to .*file/model: .*file is no folder$"):
+        train(one, Output(str(tmp_path / "file/model")))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(StorageError, match=rf"cannot write to .*out: no permission to write in {tmp_path}$"):
+        train(one, Output(str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"dim": 1}, "dim is 1; allowed: 2 or more"),
-        ({"epochs": 0}, "epochs is 0; allowed: 1 or more"),
+        ({"dim": 1}, "dim is 1; allowed: 2 to 2,147,483,647"),
+        ({"epochs": 0}, "epochs is 0; allowed: 1 to 2,147,483,647"),
+        ({"epochs": 10**12}, "epochs is 1000000000000; allowed: 1 to 2,147,483,647"),
+        ({"seed": 3_000_000_000}, "seed is 3000000000; allowed: 0 to"),
         ({"learning_rate": 0.0}, "learning_rate is 0; allowed: above 0"),
     ],
 )
