@@ -8,6 +8,20 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
 
+Scores = Annotated[
+    str | None, typer.Option("--scores", metavar="DIR", help="Decide from the scores of an earlier run; measure nothing.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="zst|gz|plain|parquet|same", help="Of the documents written. Default: zst; Parquet stays Parquet."
+    ),
+]
+ZstdLevel = Annotated[
+    int,
+    typer.Option("--zstd-level", min=1, max=19, metavar="N", help="Of .zst and Parquet documents; 3 is 13 % smaller, slower."),
+]
+
 
 def filter_shards(
     recipe: RecipeArgument,
@@ -17,25 +31,13 @@ def filter_shards(
     profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
-    scores: Annotated[
-        str | None, typer.Option("--scores", metavar="DIR", help="Decide from the scores of an earlier run; measure nothing.")
-    ] = None,
+    scores: Scores = None,
     rejects: Annotated[bool, typer.Option("--rejects", help="Also write the dropped documents, to rejects/.")] = False,
     measure_dropped: Annotated[
         bool, typer.Option("--measure-dropped", help="Score documents that an earlier decision dropped, too (slower).")
     ] = False,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="zst|gz|plain|parquet|same", help="Of the documents written. Default: zst; Parquet stays Parquet."
-        ),
-    ] = None,
-    zstd_level: Annotated[
-        int,
-        typer.Option(
-            "--zstd-level", min=1, max=19, metavar="N", help="Of .zst and Parquet documents; 3 is 13 % smaller, slower."
-        ),
-    ] = 1,
+    format_: FormatOption = None,
+    zstd_level: ZstdLevel = 1,
     expect: Annotated[
         str, typer.Option("--expect", metavar="report|fail", help="When retention leaves a published band.")
     ] = "report",

@@ -35,10 +35,8 @@ def read(
             documents, chosen = _fast(block)
             quarantined: list[Quarantined] = []
             written: list[bytes] | None = None
-            if documents is None and rows:
-                documents, chosen, quarantined, written = _rows(block, stream.problem, rows)
-            elif documents is None:
-                documents, chosen, quarantined = _line_by_line(block, stream.problem)
+            if documents is None:
+                documents, chosen, quarantined, written = _line_by_line(block, stream.problem, rows)
             if quarantined and on_error == "fail":
                 worst = quarantined[0]
                 raise DataError(worst.reason, path=path, line=worst.line)
@@ -69,34 +67,15 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
     return (documents if len(documents) == len(chosen) else None), chosen
 
 
-def _line_by_line(block: Lines, problem: str | None) -> tuple[list[Document], np.ndarray, list[Quarantined]]:
-    documents, chosen, quarantined = [], [], []
-    last = len(block.starts) - 1
-    for i, (start, end) in enumerate(zip(block.starts.tolist(), block.ends.tolist(), strict=True)):
-        line = block.buffer[start:end].tobytes()
-        if block.unfinished and i == last:
-            quarantined.append(Quarantined(line=block.first + i, reason=str(problem), record=line))
-            continue
-        if not line.strip():
-            continue
-        reason = fault(line)
-        if reason is None:
-            documents.append(DECODER.decode(line))
-            chosen.append(i)
-        else:
-            quarantined.append(Quarantined(line=block.first + i, reason=reason, record=line))
-    return documents, np.array(chosen, np.int64), quarantined
-
-
-def _rows(
+def _line_by_line(
     block: Lines, problem: str | None, layouts: Sequence[RowLayout]
 ) -> tuple[list[Document], np.ndarray, list[Quarantined], list[bytes]]:
-    """As `_line_by_line`, of lines that may be a publisher's rows; last the JSON of each document."""
+    """The documents of a block, the lines they stand on, what is set aside, and the JSON of each document."""
     documents, chosen, quarantined, written = [], [], [], []
     last = len(block.starts) - 1
     for i, (start, end) in enumerate(zip(block.starts.tolist(), block.ends.tolist(), strict=True)):
         line = block.buffer[start:end].tobytes()
-        found = str(problem) if block.unfinished and i == last else as_document(line, layouts) if line.strip() else None
+        found = str(problem) if block.unfinished and i == last else _document(line, layouts) if line.strip() else None
         if isinstance(found, str):
             quarantined.append(Quarantined(line=block.first + i, reason=found, record=line))
         elif found is not None:
@@ -105,6 +84,17 @@ def _rows(
             documents.append(Document(id=id, text=text))
             chosen.append(i)
     return documents, np.array(chosen, np.int64), quarantined, written
+
+
+def _document(line: bytes, layouts: Sequence[RowLayout]) -> tuple[bytes, str, str] | str:
+    """JSON, id and text of the document on a line; or, in words, why it is none."""
+    if layouts:
+        return as_document(line, layouts)
+    reason = fault(line)
+    if reason is not None:
+        return reason
+    document = DECODER.decode(line)
+    return line, document.id, document.text
 
 
 def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarray, records: bool) -> Batch:
