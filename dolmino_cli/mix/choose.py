@@ -43,8 +43,11 @@ class _BoundaryTask:
 def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int) -> dict[str, Selection]:
     """The selection of every source of the plan, whose populations must be those of `files`. Raises DataError."""
     wanted: dict[str, tuple[int, int]] = {}
+    held = dict.fromkeys((source.name for source in mix.sources), 0)
+    for file in files:
+        held[file.source] += file.array.tokens
     for source in mix.sources:
-        wanted[source.name] = whole_passes(source.tokens, source.available.tokens)
+        wanted[source.name] = whole_passes(source.tokens, held[source.name])
     partial = [file for file in files if wanted[file.source][1]]
     histograms = {file.source: Histogram() for file in partial}
     measuring = [_MeasureTask(file=file, seed=seed) for file in partial]
@@ -65,7 +68,7 @@ def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int
             passes=passes,
             last=last,
             documents=passes * sum(file.array.documents for file in files if file.source == source.name) + documents_taken,
-            tokens=passes * source.available.tokens + tokens_taken,
+            tokens=passes * held[source.name] + tokens_taken,
         )
     return selections
 
