@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from dolmino_cli.mix.compare import Amount, compare
 from dolmino_cli.mix.estimate import Run
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
@@ -13,6 +14,8 @@ from dolmino_cli.report.amounts import big_tokens
 
 # Up to four passes, repeated data is nearly as good as new (Muennighoff et al. 2023, arXiv:2305.16264).
 REPETITION_BOUND = 4.0
+# Of tokens: less is what rounding of printed shares and whole files leaves.
+_VARIANT_TOLERANCE = Fraction(1, 50)
 _NAME_TOLERANCE = Fraction(1, 100)
 _UNSEEN_TOLERANCE = Fraction(1, 1000)
 
@@ -73,3 +76,27 @@ def _about_the_run(plan: MixPlan, run: Run) -> Iterator[str]:
         yield f"training stops after {run.steps:,} steps of {run.steps_of_an_epoch:,}: {seen}"
     elif run.seen_tokens > plan.tokens * (1 + _UNSEEN_TOLERANCE):
         yield f"training goes on after an epoch: {run.steps:,} steps, the mix has {run.steps_of_an_epoch:,}"
+
+
+def variant_advice(other: MixPlan, plan: MixPlan) -> Iterator[str]:
+    """Where a mix takes more or less of a source than the one it is a variant of, at the grain that both have."""
+    for row in compare(other, plan):
+        if row.is_group or not row.differs:
+            continue
+        more = f"{big_tokens(abs(row.tokens_difference))} tokens {'more' if row.tokens_difference > 0 else 'less'}"
+        if row.before is None:
+            yield f"{row.name} is not in {other.name}: {more}"
+        elif row.after is None:
+            yield f"{row.name} is in {other.name} and not in {plan.name}: {more}"
+        elif abs(row.tokens_difference) > row.before.tokens * _VARIANT_TOLERANCE:
+            yield f"{row.name} is taken {_times(row.after)}, in {other.name} {_times(row.before)}: {more}"
+
+
+def _times(amount: Amount) -> str:
+    """Whole passes are counted, what is near one too: 199.8 % is one file's tail from twice."""
+    if amount.source_percent is None:
+        return f"by {big_tokens(amount.tokens)} tokens"
+    passes = round(amount.source_percent / 100)
+    if passes and abs(amount.source_percent - 100 * passes) < 1:
+        return ("once", "twice")[passes - 1] if passes < 3 else f"{passes} times"
+    return f"at {float(amount.source_percent):.4g} %"

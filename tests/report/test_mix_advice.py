@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dolmino_cli.mix.estimate import run_of
 from dolmino_cli.mix.manifest import Expect, Manifest, Published, Source
-from dolmino_cli.mix.plan import Population, plan
+from dolmino_cli.mix.plan import MixPlan, Population, plan
 from dolmino_cli.mix.populations import published_populations
 from dolmino_cli.mix.training import Training
-from dolmino_cli.report.mix_advice import advice
+from dolmino_cli.report.mix_advice import advice, variant_advice
 
 
 def lines(
@@ -75,3 +75,28 @@ def test_tokens_that_no_step_sees_and_a_mix_smaller_than_a_step() -> None:
     assert line == "training goes on after an epoch: 110 steps, the mix has 100"
     (line,) = lines(sources, training=Training(batch_sequences=200, sequence_length=10))
     assert line == "the mix is smaller than one step of 2,000 tokens: nothing would be trained"
+
+
+def test_a_variant_names_the_copies_that_it_takes_more_or_less() -> None:
+    held = {"wiki": 100, "math/mind/two": 340, "math/mind/one": 300, "math/code": 2, "dclm": 7520}
+
+    def mix(name: str, **sources: Source) -> MixPlan:
+        renamed = {key.replace("__", "/"): value for key, value in sources.items()}
+        manifest = Manifest(name=name, tokenizer="t", seed=1, sources=renamed)
+        return plan(manifest, {key: Population(tokens=held[key], documents=None, kind="published") for key in renamed})
+
+    twice, thrice, once = Source(source_percent=200), Source(source_percent=300), Source(source_percent=100)
+    paper = mix(
+        "paper", dclm=Source(source_percent=6.85), wiki=once, math__mind__two=twice, math__mind__one=twice, math__code=twice
+    )
+    run = mix("as-run", dclm=Source(tokens=514), wiki=twice, math__mind__two=thrice, math__mind__one=twice)
+    assert list(variant_advice(paper, run)) == [
+        "wiki is taken twice, in paper once: 100 tokens more",
+        "math/mind/two is taken 3 times, in paper twice: 340 tokens more",
+        "math/code is in paper and not in as-run: 4 tokens less",
+    ]
+    assert list(variant_advice(run, mix("half", dclm=Source(tokens=257), wiki=twice))) == [
+        "dclm is taken at 3.418 %, in as-run at 6.835 %: 257 tokens less",
+        "math/mind/two is in as-run and not in half: 1,020 tokens less",
+        "math/mind/one is in as-run and not in half: 600 tokens less",
+    ]

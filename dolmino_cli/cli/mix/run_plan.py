@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from dolmino_cli.bundled import find
 from dolmino_cli.cli.console import show
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.estimate import Rates, cost_of, run_of
@@ -12,7 +13,7 @@ from dolmino_cli.mix.manifest import Manifest, load
 from dolmino_cli.mix.plan import plan as plan_mix
 from dolmino_cli.mix.populations import open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.training import Training
-from dolmino_cli.report.mix_advice import advice
+from dolmino_cli.report.mix_advice import advice, variant_advice
 from dolmino_cli.report.mix_cost import cost_lines
 from dolmino_cli.report.mix_json import plan_json
 from dolmino_cli.report.mix_table import plan_table
@@ -40,8 +41,13 @@ def run_plan(
     itemsizes = {source.arrays.numpy_dtype.itemsize for source in opened.values()}
     cost = cost_of(planned, run, rates, token_bytes=max(itemsizes, default=4))
     warnings = list(advice(manifest, planned, run, repetition_bound=repetition_bound))
-    if other := tokenizer_warning(manifest, opened):
-        warnings.append(other)
+    if unlike := tokenizer_warning(manifest, opened):
+        warnings.append(unlike)
+    other = against or manifest.against
+    if other is not None:
+        compared = load(find("mixes", other))
+        sizes = populations(compared, open_arrays(compared, arrays_root=arrays))
+        warnings += variant_advice(plan_mix(compared, sizes, scale=scale), planned)
     if as_json:
         show(plan_json(planned, run, cost, warnings))
         return
