@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from dolmino_cli.mix.exchange.export_arrays import ArrayExport, Steps
+from dolmino_cli.mix.exchange.export_mix import ListExport
 from dolmino_cli.mix.exchange.import_mix import Imported
-from dolmino_cli.mix.exchange.pools import Count
-from dolmino_cli.report.amounts import big_tokens
+from dolmino_cli.mix.exchange.pools import Count, pools_of
+from dolmino_cli.report.amounts import big_bytes, big_tokens
 
 
 def import_table(imported: Imported) -> Table:
@@ -54,3 +56,44 @@ def consumed_line(imported: Imported) -> str | None:
 
 def _tokens(count: Count | None) -> str:
     return "?" if count is None else big_tokens(count.tokens)
+
+
+def list_export_table(export: ListExport) -> Table:
+    """A row per source: lines, files and the tokens that they hold."""
+    files = export.listing.files
+    table = Table(title=f"{files.name}: {len(files.files):,} lines", title_justify="left")
+    table.add_column("source")
+    for heading in ("lines", "files", "tokens listed"):
+        table.add_column(heading, justify="right")
+    for pool in pools_of(files):
+        table.add_row(pool.source, f"{pool.entries:,}", f"{pool.files:,}", _tokens(pool.listed))
+    return table
+
+
+def array_export_table(export: ArrayExport) -> Table:
+    """A row per dataset: what it holds, the tokens to take of it, which are its blend weight, and the bytes to write."""
+    table = Table(title=f"to {export.to}: {big_bytes(sum(size for _, size in export.files))}", title_justify="left")
+    table.add_column("dataset")
+    for heading in ("documents", "tokens", "to take", "weight %", "files", "bytes"):
+        table.add_column(heading, justify="right")
+    whole = sum(one.take for one in export.datasets)
+    for one in export.datasets:
+        files = export.files_of(one)
+        table.add_row(
+            one.name,
+            f"{one.documents:,}",
+            big_tokens(one.tokens),
+            big_tokens(one.take),
+            f"{100 * one.take / whole:.2f}" if whole else "",
+            f"{len(files):,}",
+            big_bytes(sum(size for _, size in files)),
+        )
+    return table
+
+
+def steps_line(steps: Steps) -> str:
+    """The arithmetic of --train-iters in full."""
+    return (
+        f"train-iters = ceil({steps.tokens:,} tokens / {steps.sequence_length:,} / {steps.batch_sequences:,})"
+        f" = {steps.iterations:,}"
+    )
