@@ -39,7 +39,7 @@ def run_export(
         return
     if isinstance(what, FileList):
         raise ConfigError(
-            f"--to {to} writes tokens, and {given} only lists their files; give the folder of a sampled mix, or a mix and --arrays"
+            f"--to {to} writes tokens, and {given} only lists their files; give a sampled mix, or a mix and --arrays"
         )
     export = plan_export(
         what,

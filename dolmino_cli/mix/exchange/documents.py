@@ -13,11 +13,13 @@ import numpy.typing as npt
 from dolmino_cli.errors import DataError
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import provenance_name, read_provenance
-from dolmino_cli.mix.reading import CHUNK_BYTES, SourceFile, read_chunks, read_documents
+from dolmino_cli.mix.reading import SourceFile, read_documents
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.tokens.arrays import ArrayFile, TokenArrays
 from dolmino_cli.tokens.megatron import Chunk
+
+_CHUNK_BYTES = 16 << 20
 
 Ends = npt.NDArray[np.int64]
 
@@ -39,16 +41,30 @@ def ends_of(arrays: TokenArrays, file: ArrayFile) -> Iterator[Ends]:
 
 
 def chunks_of(arrays: TokenArrays, file: ArrayFile) -> Iterator[Chunk]:
-    """The documents of a file with their tokens, at most CHUNK_BYTES at a time unless one document alone is larger.
+    """The documents of a file with their tokens, some MB at a time unless one document alone is larger.
 
     The tokens are overwritten by the next chunk. Raises DataError as `ends_of` does, and when the tokens are not the bytes that
     arrays.json describes.
     """
-    if isinstance(file, MixPart):
-        yield from _part_chunks(arrays, file, _part_ends(arrays, file))
-        return
-    for documents, tokens in read_chunks(_source_file(arrays, file)):
-        yield documents.lengths, tokens
+    path, dtype, digest = arrays.path(file.name), arrays.numpy_dtype, hashlib.sha256()
+    buffer = np.empty(min(_CHUNK_BYTES // dtype.itemsize, file.tokens), dtype)
+    position = 0
+    with storage.open_bytes(path) as stream:
+        for ends in ends_of(arrays, file):
+            first = 0
+            while first < len(ends):
+                last = max(first + 1, int(np.searchsorted(ends, position + len(buffer), side="right")))
+                count = int(ends[last - 1]) - position
+                if count > len(buffer):
+                    buffer = np.empty(count, dtype)
+                tokens = buffer[:count]
+                _fill(cast(io.RawIOBase, stream), tokens.view(np.uint8).data, path)
+                digest.update(tokens.view(np.uint8).data)
+                yield np.diff(ends[first:last], prepend=position), tokens
+                first, position = last, int(ends[last - 1])
+    if digest.hexdigest() != file.sha256:
+        problem = f"its sha256 is {digest.hexdigest()}, arrays.json says {file.sha256}; restore or rebuild it"
+        raise DataError(f"was changed after it was written: {problem}", path=path)
 
 
 def _source_file(arrays: TokenArrays, file: ArrayFile) -> SourceFile:
@@ -67,26 +83,6 @@ def _part_ends(arrays: TokenArrays, part: MixPart) -> Ends:
     if len(ends) != part.documents or (len(ends) and (int(ends[-1]) != part.tokens or int(lengths.min()) < 0)):
         raise DataError(f"has other documents than the lock's {part.documents:,} of {part.tokens:,} tokens", path=path)
     return ends
-
-
-def _part_chunks(arrays: TokenArrays, part: MixPart, ends: Ends) -> Iterator[Chunk]:
-    path, dtype, digest = arrays.path(part.name), arrays.numpy_dtype, hashlib.sha256()
-    buffer = np.empty(min(CHUNK_BYTES // dtype.itemsize, part.tokens), dtype)
-    first = position = 0
-    with storage.open_bytes(path) as stream:
-        while first < len(ends):
-            last = max(first + 1, int(np.searchsorted(ends, position + len(buffer), side="right")))
-            count = int(ends[last - 1]) - position
-            if count > len(buffer):
-                buffer = np.empty(count, dtype)
-            tokens = buffer[:count]
-            _fill(cast(io.RawIOBase, stream), tokens.view(np.uint8).data, path)
-            digest.update(tokens.view(np.uint8).data)
-            yield np.diff(ends[first:last], prepend=position), tokens
-            first, position = last, int(ends[last - 1])
-    if digest.hexdigest() != part.sha256:
-        problem = f"its sha256 is {digest.hexdigest()}, the lock says {part.sha256}; sample the mix anew"
-        raise DataError(f"was changed after it was written: {problem}", path=path)
 
 
 def _fill(stream: io.RawIOBase, view: memoryview, path: str) -> None:
