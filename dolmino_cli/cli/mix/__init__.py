@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from dolmino_cli.cli.mix import diff as diff_verb
 from dolmino_cli.cli.mix import list as list_verb
 from dolmino_cli.cli.mix import plan as plan_verb
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at mixes: what a manifest takes from each source.")
 app.command("list")(list_verb.list_mixes)
 app.command("plan")(plan_verb.plan)
+app.command("diff")(diff_verb.diff)
 
 
 @app.callback()
