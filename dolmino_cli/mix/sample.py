@@ -10,8 +10,9 @@ the sources are cut into files.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,10 @@ from dolmino_cli.mix import folder
 from dolmino_cli.mix.choose import PRELOAD, choose
 from dolmino_cli.mix.gather import Scattered, part_count
 from dolmino_cli.mix.lock import Lock, LockedSource, MixPart
+from dolmino_cli.mix.lock_selection import locked
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.prepare import Prepared, describe, prepare
 from dolmino_cli.mix.scatter import ScatterTask, scatter
-from dolmino_cli.mix.select import Selection
 from dolmino_cli.mix.write_part import PartTask, WrittenPart, write_part
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays as token_arrays
@@ -133,14 +134,15 @@ def _write(
     present = sorted((part for part in written if part is not None), key=lambda part: part.part.name)
     outputs = [part.part for part in present]
     assert sum(part.tokens for part in outputs) == taken, "the tokens gathered are not those scattered"
-    lock = _lock(prepared, chosen, present)
+    lock = _with_outputs(locked(prepared, chosen), present)
     if expected is not None:
         _check_selection(expected, lock, output)
         if expected.outputs is not None:
             _check_outputs(expected.outputs, outputs, output)
             lock = expected
-    output.put(token_arrays.NAME, describe(prepared, [part.array_file() for part in outputs], output.root).to_json())
-    return lock
+    description = describe(prepared, [part.array_file() for part in outputs], output.root).to_json()
+    output.put(token_arrays.NAME, description)
+    return dataclasses.replace(lock, arrays_json_sha256=hashlib.sha256(description).hexdigest())
 
 
 def _check_selection(expected: Lock, now: Lock, output: Output) -> None:
@@ -181,35 +183,11 @@ def _check_outputs(expected: Sequence[MixPart], written: Sequence[MixPart], outp
                 raise DataError(problem, path=output.path(have.name))
 
 
-def _lock(prepared: Prepared, chosen: Mapping[str, Selection], written: Sequence[WrittenPart]) -> Lock:
+def _with_outputs(lock: Lock, written: Sequence[WrittenPart]) -> Lock:
+    """The lock of the selection, now that its parts are there."""
     repeated = np.sum([part.repeated_ids for part in written], axis=0)
-    mix_tokens = sum(selection.tokens for selection in chosen.values())
-    sources = {}
-    for place, row in enumerate(prepared.plan.sources):
-        arrays, selection = prepared.arrays[row.name], chosen[row.name]
-        sources[row.name] = LockedSource(
-            arrays=arrays.arrays.root,
-            arrays_json_sha256=arrays.arrays_json_sha256,
-            tokens=arrays.arrays.totals["tokens"],
-            documents=arrays.arrays.totals["documents"],
-            target_tokens=row.tokens,
-            taken_tokens=selection.tokens,
-            taken_documents=selection.documents,
-            repeated_ids=int(repeated[place]),
-            whole_passes=selection.passes,
-            last_key=f"{selection.last.key:016x}" if selection.last else None,
-            source_percent=round(100 * selection.tokens / arrays.arrays.totals["tokens"], 9),
-            mix_percent=round(100 * selection.tokens / mix_tokens, 9),
-            files=arrays.arrays.files,
-        )
-    return Lock(
-        manifest_sha256=prepared.manifest_sha256,
-        manifest=prepared.manifest,
-        scale=prepared.request.scale,
-        tokens_per_file=prepared.request.tokens_per_file,
-        sequence_length=prepared.request.sequence_length,
-        tokenizer=prepared.request.tokenizer,
-        dtype=prepared.request.dtype,
-        sources=sources,
-        outputs=[part.part for part in written],
-    )
+    sources = {
+        name: dataclasses.replace(source, repeated_ids=int(repeated[place]))
+        for place, (name, source) in enumerate(lock.sources.items())
+    }
+    return dataclasses.replace(lock, sources=sources, outputs=[part.part for part in written])

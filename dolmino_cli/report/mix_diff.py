@@ -23,9 +23,10 @@ def diff_table(diff: Diff) -> Table:
     headings = ("A", "B", "B - A", "Source % A", "B", "Mix % A", "B", "points")
     for heading in headings:
         table.add_column(heading, justify="right")
+    groups = [row.name for row in diff.rows if row.is_group]
     for row in diff.rows:
         style = "bold" if row.is_group else "dim" if not row.tokens_difference and not row.mix_points else ""
-        table.add_row(f"{row.name}/" if row.is_group else row.name, *_cells(row), style=style)
+        table.add_row(_below(row.name, groups), *_cells(row), style=style)
     total = [sum(_tokens(row.before) for row in _sources(diff)), sum(_tokens(row.after) for row in _sources(diff))]
     table.add_section()
     table.add_row("total", *map(big_tokens, total), _signed(total[1] - total[0]), "", "", "100.00", "100.00", "", style="bold")
@@ -79,6 +80,12 @@ def _described(side: Side) -> str:
     what = "planned" if side.lock is None else "locked" if side.lock.outputs is None else "sampled"
     scale = "" if side.planned.scale == 1 else f" at scale {side.planned.scale:g}"
     return f"{side.manifest.name} ({what}{scale}: {side.given})"
+
+
+def _below(name: str, groups: list[str]) -> str:
+    """`math/gsm8k` -> `  gsm8k` where a row for `math` stands above it."""
+    outer = [group for group in groups if name.startswith(group + "/")]
+    return "  " * len(outer) + (name.removeprefix(outer[-1] + "/") if outer else name)
 
 
 def _sources(diff: Diff) -> list[Compared]:

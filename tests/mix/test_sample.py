@@ -201,6 +201,7 @@ def test_the_lock_says_what_was_found_and_nothing_of_where_or_when(tmp_path: Pat
         "dtype",
         "sources",
         "outputs",
+        "arrays_json_sha256",
     ]
     assert str(tmp_path / "scratch") not in json.dumps(lock)
     assert str(tmp_path / "mix") not in json.dumps(lock)
