@@ -1,7 +1,7 @@
 """Are the files that a lock names the files that are there? Quick by size, full by sha256; everything that differs is named.
 
 Quick reads no array. A file whose size the lock knows (arrays, bitmaps of windows) is compared by size; the others (rows,
-documents, arrays.json: some 3 % of the bytes) have no recorded size and are read. On S3 an object with the etag that it had
+documents, arrays.json: a few per cent of the bytes) have no recorded size and are read. On S3 an object with the etag that it had
 when a full verify read it is not read again, and one with another etag than that is read, whatever its size
 (`verified_marks`). So quick finds what is missing, cut short or extra; only full finds a changed byte of an array.
 """
