@@ -18,12 +18,15 @@ def run_sample(
     workers: int,
     scale: float | None,
     tokens_per_file: int | None,
+    sequence_length: int | None,
     scratch: str | None,
     lock: str | None,
     dry_run: bool,
 ) -> None:
     """Sample and print the table. Raises DolminoError."""
-    prepared = prepare(manifest_or_lock, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file)
+    prepared = prepare(
+        manifest_or_lock, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
+    )
     for warning in prepared.warnings:
         remark(f"note: {warning}")
     if dry_run:
@@ -35,5 +38,5 @@ def run_sample(
     if not result.written:
         show("the mix was there already, complete and from the same lock")
     if prepared.lock is not None:
-        show(f"identical to the lock: {len(result.lock.outputs):,} files by sha256")
+        show(f"identical to the lock: {len(result.lock.outputs or []):,} parts by sha256")
     show(f"written to {output}; lock: {result.lock_path}")

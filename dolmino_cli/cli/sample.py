@@ -30,6 +30,16 @@ def sample(
     tokens_per_file: Annotated[
         int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
     ] = None,
+    sequence_length: Annotated[
+        int | None,
+        typer.Option(
+            "--sequence-length",
+            min=1,
+            metavar="N",
+            help="Tokens of a training window, whose repetitions are looked for.",
+            show_default="4096",
+        ),
+    ] = None,
     scratch: Annotated[
         str | None,
         typer.Option("--scratch", metavar="DIR", help="Local folder with room for the mix.", show_default="inside --output"),
@@ -60,6 +70,7 @@ def sample(
         workers=workers,
         scale=scale,
         tokens_per_file=tokens_per_file,
+        sequence_length=sequence_length,
         scratch=scratch,
         lock=lock,
         dry_run=dry_run,

@@ -75,3 +75,28 @@ def may_repeat(data: np.ndarray, offsets: np.ndarray, max_period: int, count: in
             if found[document]:
                 break
     return found
+
+
+@numba.njit([f"b1[::1](Array({ids}, 1, 'C', readonly=True), i8, i8, i8)" for ids in ("u4", "u2")], cache=True, nogil=True)
+def windows_repeat(ids: np.ndarray, window: int, max_period: int, count: int) -> np.ndarray:
+    """Whether a unit of up to `max_period` ids stands `count` or more times in a row inside a window, bool per window.
+
+    Window w is `ids[w * window : (w + 1) * window]` (uint32 or uint16); ids after the last whole window are not looked at.
+    """
+    found = np.zeros(len(ids) // window, np.bool_)
+    for number in range(len(found)):
+        start, end = number * window, (number + 1) * window
+        for period in range(1, min(max_period, window // count) + 1):
+            step = (count - 1) * period
+            place = start + period + step - 1
+            while place < end:
+                if ids[place] == ids[place - period]:
+                    first, last = _run(ids, start + period, end, period, place)
+                    if last - first >= step:
+                        found[number] = True
+                        break
+                    place = last
+                place += step
+            if found[number]:
+                break
+    return found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix import lock as locks
+from dolmino_cli.mix import provenance, windows
 from dolmino_cli.mix.lock import Lock, Request
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.failures import storage_errors
@@ -53,8 +54,9 @@ def look(output: Output, request: Request) -> Found:
         raise ConfigError(
             f"{output.root} holds this mix made from something else: {'; '.join(changed)}; give another output, or delete it"
         )
-    complete = UNFINISHED not in sizes and arrays.NAME in sizes
-    complete = complete and all(sizes.get(file.name) == file.bytes and file.index_name in sizes for file in lock.outputs)
+    complete = UNFINISHED not in sizes and arrays.NAME in sizes and lock.outputs is not None
+    for part in lock.outputs or []:
+        complete = complete and sizes.get(part.name) == part.bytes and all(name in sizes for name in part.file_names)
     return Found(lock=lock, complete=complete)
 
 
@@ -62,7 +64,7 @@ def begin(output: Output) -> None:
     """Mark the folder as being written and remove what an earlier run left: parts, whole or not, and arrays.json."""
     output.put(UNFINISHED, b"dolmino sample is writing here, or was stopped; run it again\n")
     output.delete(arrays.NAME)
-    for suffix in (".npy", ".csv.gz"):
+    for suffix in (".npy", ".csv.gz", provenance.SUFFIX, windows.REPEATED_SUFFIX):
         for name in storage.list_names(output.root, suffix):
             if name.startswith("part-"):
                 output.delete(name)

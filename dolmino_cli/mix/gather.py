@@ -38,8 +38,12 @@ class Gathered:
     tokens: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
+    keys: np.ndarray
+    """Order keys (uint64), rising."""
     source: np.ndarray
-    """Which source each document is of (int64, the manifest's order)."""
+    """Which source each document is of (uint16, the manifest's order)."""
+    copy: np.ndarray
+    """Which pass over it (uint16)."""
     repeated: np.ndarray
     """Is it of the same source, copy and id as the document before it? (An id that the source has twice.)"""
     id: pa.LargeStringArray
@@ -67,14 +71,16 @@ def gather(scratch: Path, scattered: tuple[Scattered, ...], *, part: int, parts:
     keys = _joined([piece.column("key").to_numpy() for _, piece in pieces], np.uint64)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
-    source = np.repeat([file.source for file, _ in pieces], [len(piece) for _, piece in pieces]).astype(np.int64)[order]
+    source = np.repeat([file.source for file, _ in pieces], [len(piece) for _, piece in pieces]).astype(np.uint16)[order]
     repeated = np.zeros(len(order), np.bool_)
     repeated[1:] = (keys[1:] == keys[:-1]) & (source[1:] == source[:-1])
     return Gathered(
         tokens=_read_tokens(scratch, pieces, int(lengths.sum()), dtype),
         starts=(np.cumsum(lengths) - lengths)[order],
         lengths=lengths[order],
+        keys=keys,
         source=source,
+        copy=_joined([piece.column("copy").to_numpy() for _, piece in pieces], np.uint16)[order],
         repeated=repeated,
         id=_taken(pieces, "id", pa.large_string(), order),
         src=_taken(pieces, "src", pa.large_string(), order),

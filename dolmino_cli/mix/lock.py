@@ -13,11 +13,34 @@ import msgspec
 
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.manifest import Manifest
+from dolmino_cli.mix.provenance import provenance_name
+from dolmino_cli.mix.windows import SEQUENCE_LENGTH, repeated_name
 from dolmino_cli.tokens.arrays import ArrayFile, TokenizerRecord
 
 FORMAT = "dolmino mix lock"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".lock.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixPart(ArrayFile):
+    """One part of a mix: its array and rows, its documents (`provenance`), and which of its windows repeat themselves."""
+
+    documents_sha256: str
+    repeated_sha256: str
+    windows: int
+    """Of the lock's `sequence_length` tokens; the tokens that fill none are never trained on."""
+    repeated_windows: int
+    """How many of them a trainer masks."""
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """All files of the part, the array first."""
+        return self.name, self.index_name, provenance_name(self.name), repeated_name(self.name)
+
+    def array_file(self) -> ArrayFile:
+        """As arrays.json has it."""
+        return ArrayFile(**{field.name: getattr(self, field.name) for field in dataclasses.fields(ArrayFile)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +54,8 @@ class LockedSource:
     target_tokens: int
     taken_tokens: int
     taken_documents: int
-    repeated_ids: int
-    """Documents taken whose id another document of the same pass has."""
+    repeated_ids: int | None
+    """Documents taken whose id another document of the same pass has; None before anything was sampled."""
     whole_passes: int
     last_key: str | None
     source_percent: float
@@ -43,7 +66,7 @@ class LockedSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """A sampled mix, complete: its decisions, its inputs and its outputs."""
+    """A mix, complete: its decisions, its inputs, and its outputs (None: decided and selected, but not yet sampled)."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -52,26 +75,36 @@ class Lock:
     manifest: Manifest
     scale: float
     tokens_per_file: int
+    sequence_length: int = SEQUENCE_LENGTH
+    """Tokens of a window."""
     tokenizer: TokenizerRecord
     dtype: str
     sources: dict[str, LockedSource]
-    outputs: list[ArrayFile]
+    outputs: list[MixPart] | None
 
     def to_json(self) -> bytes:
         """The file's bytes."""
         return msgspec.json.format(msgspec.json.encode(dataclasses.asdict(self)), indent=1) + b"\n"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """What every version of a lock begins with."""
+
+    format: str
+    version: int
+
+
 def parse(data: bytes, path: str) -> Lock:
     """A lock from its file's bytes. Raises DataError when it is none, or of another version."""
     try:
-        lock = msgspec.json.decode(data, type=Lock)
+        header = msgspec.json.decode(data, type=_Header)
+        if (header.format, header.version) != (FORMAT, VERSION):
+            found = f"is {header.format!r} version {header.version}; this dolmino reads {FORMAT!r} version {VERSION}"
+            raise DataError(f"{found}: sample the manifest anew", path=path)
+        return msgspec.json.decode(data, type=Lock)
     except (msgspec.DecodeError, ConfigError) as error:
         raise DataError(f"is not a mix lock: {error}; make a new one from the manifest", path=path) from None
-    if (lock.format, lock.version) != (FORMAT, VERSION):
-        problem = f"is {lock.format!r} version {lock.version}; this dolmino reads {FORMAT!r} version {VERSION}"
-        raise DataError(problem, path=path)
-    return lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +114,7 @@ class Request:
     manifest: Manifest
     scale: float
     tokens_per_file: int
+    sequence_length: int
     tokenizer: TokenizerRecord
     dtype: str
     inputs: dict[str, list[ArrayFile]]
@@ -93,6 +127,7 @@ def request_of(lock: Lock) -> Request:
         manifest=lock.manifest,
         scale=lock.scale,
         tokens_per_file=lock.tokens_per_file,
+        sequence_length=lock.sequence_length,
         tokenizer=lock.tokenizer,
         dtype=lock.dtype,
         inputs={name: source.files for name, source in lock.sources.items()},
@@ -107,7 +142,7 @@ def differences(locked: Request, now: Request) -> Iterator[str]:
             yield from _source_differences(locked, now)
         elif field.name in ("name", "tokenizer", "seed", "total_tokens") and before != after:
             yield f"manifest {field.name} ({before} in the lock, {after} now)"
-    for name in ("scale", "tokens_per_file", "dtype"):
+    for name in ("scale", "tokens_per_file", "sequence_length", "dtype"):
         if getattr(locked, name) != getattr(now, name):
             yield f"{name} ({getattr(locked, name)} in the lock, {getattr(now, name)} now)"
     if locked.tokenizer != now.tokenizer:

@@ -14,6 +14,7 @@ from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, plan
 from dolmino_cli.mix.populations import SourceArrays, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.reading import SourceFile
+from dolmino_cli.mix.windows import SEQUENCE_LENGTH
 from dolmino_cli.tokens.arrays import ArrayFile, MadeBy, TokenArrays
 
 TOKENS_PER_FILE = 64_000_000
@@ -41,15 +42,22 @@ class Prepared:
 
 
 def prepare(
-    path: Path, *, arrays_root: str | None = None, scale: float | None = None, tokens_per_file: int | None = None
+    path: Path,
+    *,
+    arrays_root: str | None = None,
+    scale: float | None = None,
+    tokens_per_file: int | None = None,
+    sequence_length: int | None = None,
 ) -> Prepared:
     """Read a manifest (.yaml) or a lock (.json) and open its arrays.
 
-    A lock brings its own scale and tokens_per_file; from a manifest they are 1 and TOKENS_PER_FILE unless given. Raises
-    ConfigError when a source has no arrays, and when options or inputs are not those of the lock, naming each.
+    A lock brings its own scale, tokens_per_file and sequence_length; from a manifest they are 1, TOKENS_PER_FILE and
+    SEQUENCE_LENGTH unless given. Raises ConfigError when a source has no arrays, and when options or inputs are not those of
+    the lock, naming each.
     """
-    if tokens_per_file is not None and tokens_per_file < 1:
-        raise ConfigError(f"tokens_per_file is {tokens_per_file}; it must be at least 1")
+    for name, value in (("tokens_per_file", tokens_per_file), ("sequence_length", sequence_length)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} is {value}; it must be at least 1")
     lock, manifest, sha256 = None, None, ""
     if path.suffix == ".json":
         lock = parse(_read(path), str(path))
@@ -67,6 +75,7 @@ def prepare(
         manifest=manifest,
         scale=scale if scale is not None else lock.scale if lock else 1.0,
         tokens_per_file=tokens_per_file if tokens_per_file is not None else lock.tokens_per_file if lock else TOKENS_PER_FILE,
+        sequence_length=sequence_length if sequence_length is not None else lock.sequence_length if lock else SEQUENCE_LENGTH,
         tokenizer=next(iter(arrays.values())).arrays.tokenizer,
         dtype=next(iter(arrays.values())).arrays.dtype,
         inputs={name: arrays[name].arrays.files for name in manifest.sources},

@@ -12,6 +12,10 @@ import pyarrow.compute as pc
 from dolmino_cli.shards.storage import Pending
 from dolmino_cli.tokens.index import quoted
 
+# A row of a mix says which source its document is of: "dclm:" and then the src of the source's own row. No name of a source
+# has a colon, so the first one ends it.
+SOURCE_SEPARATOR = ":"
+
 _ROWS_AT_A_TIME = 1 << 16
 
 

@@ -23,7 +23,7 @@ from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.choose import PRELOAD, choose
 from dolmino_cli.mix.gather import Scattered, part_count
-from dolmino_cli.mix.lock import Lock, LockedSource
+from dolmino_cli.mix.lock import Lock, LockedSource, MixPart
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.prepare import Prepared, describe, prepare
 from dolmino_cli.mix.scatter import ScatterTask, scatter
@@ -31,7 +31,6 @@ from dolmino_cli.mix.select import Selection
 from dolmino_cli.mix.write_part import PartTask, WrittenPart, write_part
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays as token_arrays
-from dolmino_cli.tokens.arrays import ArrayFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +57,7 @@ def sample(
     scale: float | None = None,
     workers: int = 1,
     tokens_per_file: int | None = None,
+    sequence_length: int | None = None,
     scratch: str | None = None,
     lock_path: str | None = None,
     counters: Counters | None = None,
@@ -69,7 +69,13 @@ def sample(
     raise DataError naming the first. Over a finished output this does nothing; over another mix's it raises ConfigError.
     """
     return sample_prepared(
-        prepare(manifest_or_lock, arrays_root=arrays_root, scale=scale, tokens_per_file=tokens_per_file),
+        prepare(
+            manifest_or_lock,
+            arrays_root=arrays_root,
+            scale=scale,
+            tokens_per_file=tokens_per_file,
+            sequence_length=sequence_length,
+        ),
         output=output,
         workers=workers,
         scratch=scratch,
@@ -124,13 +130,25 @@ def _write(
         written = [part for _, part in run_tasks(write_part, parts, workers=workers, counters=counters, preload=PRELOAD)]
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
-    present = sorted((part for part in written if part is not None), key=lambda part: part.file.name)
-    outputs = [part.file for part in present]
-    assert sum(file.tokens for file in outputs) == taken, "the tokens gathered are not those scattered"
+    present = sorted((part for part in written if part is not None), key=lambda part: part.part.name)
+    outputs = [part.part for part in present]
+    assert sum(part.tokens for part in outputs) == taken, "the tokens gathered are not those scattered"
+    lock = _lock(prepared, chosen, present)
     if expected is not None:
-        _check_outputs(expected.outputs, outputs, output)
-    output.put(token_arrays.NAME, describe(prepared, outputs, output.root).to_json())
-    return expected or _lock(prepared, chosen, present)
+        _check_selection(expected, lock, output)
+        if expected.outputs is not None:
+            _check_outputs(expected.outputs, outputs, output)
+            lock = expected
+    output.put(token_arrays.NAME, describe(prepared, [part.array_file() for part in outputs], output.root).to_json())
+    return lock
+
+
+def _check_selection(expected: Lock, now: Lock, output: Output) -> None:
+    for name, want in expected.sources.items():
+        for field in ("taken_tokens", "taken_documents", "last_key"):
+            locked, found = getattr(want, field), getattr(now.sources[name], field)
+            if locked != found:
+                raise DataError(f"differs from the lock: {field} of {name} is {found}, the lock says {locked}", path=output.root)
 
 
 def _part_tasks(prepared: Prepared, scattered: Sequence[ScatterTask], parts: int, output: Output) -> list[PartTask]:
@@ -143,7 +161,8 @@ def _part_tasks(prepared: Prepared, scattered: Sequence[ScatterTask], parts: int
             scattered=files,
             part=part,
             parts=parts,
-            sources=len(order),
+            sources=tuple(order),
+            sequence_length=prepared.request.sequence_length,
             dtype=first.file.dtype,
             output=output,
         )
@@ -151,11 +170,11 @@ def _part_tasks(prepared: Prepared, scattered: Sequence[ScatterTask], parts: int
     ]
 
 
-def _check_outputs(expected: Sequence[ArrayFile], written: Sequence[ArrayFile], output: Output) -> None:
+def _check_outputs(expected: Sequence[MixPart], written: Sequence[MixPart], output: Output) -> None:
     if len(expected) != len(written):
         raise DataError(f"{len(written)} parts came out, the lock has {len(expected)}", path=output.root)
     for want, have in zip(expected, written, strict=True):
-        for field in dataclasses.fields(ArrayFile):
+        for field in dataclasses.fields(MixPart):
             locked, now = getattr(want, field.name), getattr(have, field.name)
             if locked != now:
                 problem = f"differs from the lock: {field.name} is {now}, the lock says {locked}"
@@ -188,8 +207,9 @@ def _lock(prepared: Prepared, chosen: Mapping[str, Selection], written: Sequence
         manifest=prepared.manifest,
         scale=prepared.request.scale,
         tokens_per_file=prepared.request.tokens_per_file,
+        sequence_length=prepared.request.sequence_length,
         tokenizer=prepared.request.tokenizer,
         dtype=prepared.request.dtype,
         sources=sources,
-        outputs=[part.file for part in written],
+        outputs=[part.part for part in written],
     )

@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dolmino_cli.executors.counters import advance
 from dolmino_cli.kernels.copy_documents import copy_documents
@@ -28,18 +27,15 @@ from dolmino_cli.tokens.arrays import numpy_dtype
 
 WRITE_BUFFER_BYTES = 8 << 20
 
-# A row of a mix says which source its document is of: "dclm:" and then the src of the source's own row. No name of a source
-# has a colon, so the first one ends it.
-SOURCE_SEPARATOR = pa.scalar(":", pa.large_string())
-
 SCHEMA = pa.schema(
     [
         ("key", pa.uint64()),
         ("offset", pa.int64()),  # where the document begins in the scratch file, in tokens
         ("length", pa.int64()),  # tokens
         ("id", pa.large_string()),
-        ("src", pa.large_string()),
+        ("src", pa.large_string()),  # as the source's own row has it
         ("loc", pa.int64()),
+        ("copy", pa.uint16()),  # which pass over the source
     ]
 )
 
@@ -95,7 +91,7 @@ def _scattered(task: ScatterTask, out: BinaryIO) -> Iterator[pa.RecordBatch]:
         ranks = hash_strings(documents.id, selection_key(task.seed, task.file.source))
         copies = task.selection.copies_of(ranks, file=task.file.number, first_row=documents.first_row)
         for copy, mask in enumerate(copies):
-            batch, order = _in_order(documents, mask, task.file.source, order_key(task.seed, task.file.source, copy), written)
+            batch, order = _in_order(documents, mask, copy, order_key(task.seed, task.file.source, copy), written)
             if len(order) == 0:
                 continue
             write_documents(tokens, starts[order], documents.lengths[order], buffer, partial(_write_all, out))
@@ -104,7 +100,7 @@ def _scattered(task: ScatterTask, out: BinaryIO) -> Iterator[pa.RecordBatch]:
         advance(documents=len(documents), bytes=tokens.nbytes)
 
 
-def _in_order(documents: Documents, mask: np.ndarray, source: str, key: bytes, offset: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def _in_order(documents: Documents, mask: np.ndarray, copy: int, key: bytes, offset: int) -> tuple[pa.RecordBatch, np.ndarray]:
     """The masked documents sorted by their hash under `key` (then row), and their positions; tokens begin at `offset`."""
     chosen = np.flatnonzero(mask)
     keys = hash_strings(documents.id.take(pa.array(chosen)), key)
@@ -112,14 +108,14 @@ def _in_order(documents: Documents, mask: np.ndarray, source: str, key: bytes, o
     order = chosen[by_key]
     lengths = documents.lengths[order]
     taken = pa.array(order)
-    src = pc.binary_join_element_wise(pa.scalar(source, pa.large_string()), documents.src.take(taken), SOURCE_SEPARATOR)
     columns = [
         pa.array(keys[by_key]),
         pa.array(offset + np.cumsum(lengths) - lengths),
         pa.array(lengths),
         documents.id.take(taken),
-        src,
+        documents.src.take(taken),
         documents.loc.take(taken),
+        pa.array(np.full(len(order), copy, np.uint16)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA), order
 

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from dolmino_cli.kernels.repetition import may_repeat, repeat_counts
+from dolmino_cli.kernels.repetition import may_repeat, repeat_counts, windows_repeat
 
 
 def definition(items: list[int], max_period: int) -> int:
@@ -110,3 +110,28 @@ def test_the_byte_test_never_misses_what_tokens_repeat() -> None:
         # And it is exact for bytes.
         by_bytes = [definition(list(text), 39) >= count for text in texts[:400]]
         assert may[:400].tolist() == by_bytes
+
+
+def test_directed_windows_around_the_bound() -> None:
+    """13 periods x 4 lengths around 32 units x 6 offsets, one of them the window's end, each in a window of 4096."""
+    expected, arrays = [], []
+    for period in range(1, 14):
+        for length in (32 * period - 1, 32 * period, 32 * period + 1, 33 * period - 1):
+            for offset in (0, 1, 2, period, 31 * period, 4096 - length):
+                window = np.arange(1000, 1000 + 4096, dtype=np.uint32)
+                window[offset : offset + length] = np.arange(length) % period
+                arrays.append(window)
+                expected.append(length >= 32 * period)
+    assert len(arrays) == 312
+    flat = np.concatenate(arrays)
+    assert windows_repeat(flat, 4096, 13, 32).tolist() == expected
+    assert windows_repeat(flat.astype(np.uint16), 4096, 13, 32).tolist() == expected
+
+
+def test_random_windows_are_masked_as_defined() -> None:
+    flat = [item for document in random_documents(600) for item in document]
+    for window, count in ((64, 4), (100, 32), (37, 8), (13, 3), (5, 3)):
+        cut = [flat[start : start + window] for start in range(0, len(flat) - window + 1, window)]
+        expected = [definition(items, 13) >= count for items in cut]
+        assert 0 < sum(expected) < len(expected)
+        assert windows_repeat(np.array(flat, np.uint32), window, 13, count).tolist() == expected

@@ -63,9 +63,10 @@ def test_a_rerun_over_a_finished_mix_does_nothing(made: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (made / "mix").iterdir()} == before
 
 
-def test_a_finished_mix_with_a_missing_part_is_made_whole_again(made: Path) -> None:
+@pytest.mark.parametrize("suffix", [".npy", ".csv.gz", ".documents.arrow", ".repeated.bin"])
+def test_a_finished_mix_with_a_missing_file_is_made_whole_again(made: Path, suffix: str) -> None:
     before = contents(made / "mix")
-    (made / "mix" / "part-00001.npy").unlink()
+    (made / "mix" / f"part-00001{suffix}").unlink()
     assert run(made / "small.yaml", made / "mix")
     assert contents(made / "mix") == before
 
@@ -80,6 +81,7 @@ def test_a_finished_mix_with_a_missing_part_is_made_whole_again(made: Path) -> N
             "source_percent of web (30.0 in the lock, None now); tokens of web (None in the lock, 100 now)",
         ),
         ({}, {"scale": 0.5}, "scale (1.0 in the lock, 0.5 now)"),
+        ({}, {"sequence_length": 8}, "sequence_length (4096 in the lock, 8 now)"),
         ({"seed": 43}, {}, "manifest seed (42 in the lock, 43 now)"),
         ({"name": "other"}, {}, "holds another mix (small.lock.json)"),
     ],
@@ -142,17 +144,45 @@ def test_outputs_that_are_not_the_lock_s_are_an_error_naming_the_first(made: Pat
     assert not (made / "again" / "small.lock.json").exists()
 
 
+def decided_only(made: Path) -> Path:
+    """The lock as `mix lock` makes it: what will be taken, and no outputs yet."""
+    path = made / "mix" / "small.lock.json"
+    lock = json.loads(path.read_text())
+    lock["outputs"] = None
+    for source in lock["sources"].values():
+        source["repeated_ids"] = None
+    path.with_name("decided.lock.json").write_text(json.dumps(lock))
+    return path.with_name("decided.lock.json")
+
+
+def test_a_lock_without_outputs_is_sampled_and_completed(made: Path) -> None:
+    decided = decided_only(made)
+    sample(decided, output=str(made / "again"))
+    decided.unlink()
+    assert contents(made / "again") == contents(made / "mix")
+
+
+def test_a_lock_without_outputs_still_says_what_must_be_taken(made: Path) -> None:
+    decided = decided_only(made)
+    lock = json.loads(decided.read_text())
+    taken = lock["sources"]["math"]["taken_documents"]
+    lock["sources"]["math"]["taken_documents"] += 1
+    decided.write_text(json.dumps(lock))
+    with pytest.raises(DataError, match=f"taken_documents of math is {taken}, the lock says {taken + 1}"):
+        sample(decided, output=str(made / "again"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "is not a mix lock"),
         ('{"format": "something"}', "is not a mix lock"),
-        (None, "is 'dolmino mix lock' version 2; this dolmino reads"),
+        (None, "is 'dolmino mix lock' version 1; this dolmino reads 'dolmino mix lock' version 2: sample the manifest anew"),
     ],
 )
 def test_a_file_that_is_no_lock_is_refused(made: Path, text: str | None, message: str) -> None:
     path = made / "mix" / "small.lock.json"
-    path.write_text(text if text is not None else path.read_text().replace('"version": 1', '"version": 2', 1))
+    path.write_text(text if text is not None else path.read_text().replace('"version": 2', '"version": 1', 1))
     with pytest.raises(DataError, match=message):
         rebuild(made)
 
@@ -225,7 +255,8 @@ def test_a_run_killed_half_way_leaves_no_finished_mix_and_a_rerun_makes_the_same
     assert any(name.startswith(".scratch/") for name in left)
     assert "arrays.json" not in left
     assert "small.lock.json" not in left
-    for name in ("part-00099.npy", "part-00099.csv.gz", ".part-00100.npy.partial"):  # as of a run with more parts
+    stale = ("part-00099.npy", "part-00099.csv.gz", "part-00099.documents.arrow", ".part-00100.npy.partial")
+    for name in stale:  # as of a run with more parts
         (made / "again" / name).write_bytes(b"left over")
     assert run(made / "small.yaml", made / "again")
     assert contents(made / "again") == contents(made / "mix")
