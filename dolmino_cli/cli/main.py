@@ -21,6 +21,7 @@ from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
+from dolmino_cli.cli import trace as trace_verb
 from dolmino_cli.errors import DolminoError
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.add_typer(join_verbs.app, name="join")
 app.add_typer(generate_verbs.app, name="generate")
 app.add_typer(mix_verbs.app, name="mix")
 app.command("sample")(sample_verb.sample)
+app.command("trace")(trace_verb.trace)
 
 
 def _version(asked: bool) -> None:
