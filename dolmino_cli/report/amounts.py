@@ -45,6 +45,8 @@ def percent(value: float | None, digits: int = 1) -> str:
     """A percentage; one that is not 0 is never written as 0, one that is not 100 never as 100. Empty for None."""
     if value is None:
         return ""
+    if value in (0, 100):
+        return f"{value:.0f} %"
     text, least = f"{value:.{digits}f}", 10.0**-digits
     if value > 0 and float(text) == 0:
         return f"<{least:g} %"

@@ -78,7 +78,7 @@ class Attributes:
                 raise _damaged(path, error) from None
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, int, pa.RecordBatch]]:
-        """(shard, row of the batch's first, batch) of all rows; columns that a file does not have are missing from its batches."""
+        """(shard, row of the batch's first, batch) of all rows; a column that a file does not have is not in its batches."""
         for shard, path in enumerate(self.paths):
             file, row = self.open(shard), 0
             with storage_errors("read", path):
@@ -97,12 +97,12 @@ class Attributes:
             missing = sorted(wanted - set(self.names))
             what = f"{missing[0]} and {len(missing) - 1:,} more are missing" if missing else "no file is missing"
             raise DataError(
-                f"{rows:,} rows for {documents:,} documents; {what}; restore them, or delete attributes/ to report without scores",
+                f"{rows:,} rows for {documents:,} documents; {what}; restore them, or delete attributes/ to report no scores",
                 path=join(self.root, "attributes"),
             )
 
     def rows(self, wanted: Sequence[Row]) -> dict[Row, dict[str, Any]]:
-        """`id`, `line`, `kept` and `reason` (those there are) of a few rows, and `rank`: how many kept or dropped stand before."""
+        """`id`, `line`, `kept` and `reason` (where there) of a few rows, and `rank`: how many of the same fate stand before."""
         found: dict[Row, dict[str, Any]] = {}
         for shard in sorted({row.shard for row in wanted}):
             file = self.open(shard)

@@ -104,5 +104,7 @@ def _read(path: str, wanted: Mapping[Row, Mapping[str, Any]], *, check_ids: bool
             break
     if len(texts) < len(wanted):
         lost = next(record for row, record in wanted.items() if row not in texts)
-        raise DataError(f"document {lost['rank'] + 1} is not {lost['id']!r}, as the attributes say; run the filter again", path=path)
+        raise DataError(
+            f"document {lost['rank'] + 1} is not {lost['id']!r}, as the attributes say; run the filter again", path=path
+        )
     return texts

@@ -162,7 +162,7 @@ def _wants_log(spread: Spread, bounds: Sequence[float]) -> bool:
 def _log_edges(spread: Spread, bounds: Sequence[float]) -> Values:
     """Equal steps of the logarithm. A few values far below the rest do not stretch the axis: they are in its first bin."""
     low = max(spread.least_positive, spread.quantile(0.001) / 2)
-    low = min([low, *(bound for bound in bounds if 0 < bound)])
+    low = min([low, *(bound for bound in bounds if bound > 0)])
     high = max([spread.most, *(bound for bound in bounds if bound < spread.most * 1e3)])
     if spread.integers:
         return _whole(np.geomspace(max(low, 1.0), high + 1, BINS + 1))

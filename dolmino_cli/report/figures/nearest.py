@@ -39,7 +39,7 @@ class Nearest:
     def add(self, values: Values, *, shard: int, rows: npt.NDArray[np.int64]) -> None:
         """Values that come after all that were added before, and the rows of `shard` that they stand in."""
         is_above = values >= self.bound if self.equal_is_above else values > self.bound
-        wanted = (is_above if self.side == "above" else values < self.bound if self.equal_is_above else values <= self.bound)
+        wanted = is_above if self.side == "above" else values < self.bound if self.equal_is_above else values <= self.bound
         distances = np.abs(values - self.bound)
         wanted &= np.isfinite(values)
         if len(self.distances) == self.most:

@@ -55,7 +55,9 @@ def reasons_by_score(recipe: dict[str, Any], measures: Sequence[str]) -> dict[st
 
 def _named(evidence: pa.Array) -> pa.Table:
     names = [pc.struct_field(evidence, name).cast(pa.large_string()) for name in ("task", "split", "instance")]
-    return pa.table([*names, pa.repeat(pa.scalar(1, pa.int64()), len(evidence))], names=["task", "split", "instance", "documents"])
+    return pa.table(
+        [*names, pa.repeat(pa.scalar(1, pa.int64()), len(evidence))], names=["task", "split", "instance", "documents"]
+    )
 
 
 def _summed(table: pa.Table) -> pa.Table:

@@ -28,7 +28,17 @@ def bar(title: str, segments: Iterable[Segment], marks: Sequence[tuple[float, st
         "svg",
         node("title", title),
         (_piece(segment) for segment in segments if segment.length > 0),
-        (node("line", x1=place, x2=place, y1=0, y2=10, class_=f"mark {name}") for place, name in marks),
+        (
+            node(
+                "line",
+                x1=place,
+                x2=place,
+                y1=-2.5 if name == "published" else 0,
+                y2=12.5 if name == "published" else 10,
+                class_=f"mark {name}",
+            )
+            for place, name in marks
+        ),
         class_=f"bar {kind}".strip(),
         viewBox="0 0 100 10",
         preserveAspectRatio="none",
@@ -43,7 +53,9 @@ def columns(title: str, heights: Sequence[float], titles: Sequence[str]) -> Elem
         "svg",
         node("title", title),
         (
-            node("rect", node("title", said), x=place + 0.06, y=100 - 100 * height, width=0.88, height=100 * height, class_="kept")
+            node(
+                "rect", node("title", said), x=place + 0.06, y=100 - 100 * height, width=0.88, height=100 * height, class_="kept"
+            )
             for place, (height, said) in enumerate(zip(heights, titles, strict=True))
             if height > 0
         ),

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.report.figures.gathered import Report
 from dolmino_cli.report.page.findings import findings_section
-from dolmino_cli.report.page.markup import foreign, node, page_bytes
+from dolmino_cli.report.page.markup import Child, foreign, node, page_bytes
 from dolmino_cli.report.page.mix_section import mix_section
 from dolmino_cli.report.page.overview import runs_table, tiles
 from dolmino_cli.report.page.run_section import run_section
@@ -73,6 +73,7 @@ def _origins(report: Report) -> Element:
     for run in (one.figures for one in report.runs):
         size = "" if run.input_bytes is None else f", {big_bytes(run.input_bytes)}"
         where = node("span", foreign(run.label, class_="path"), f" by dolmino {run.version}")
-        cells = [f"recipe {run.name}", where, node("code", run.recipe_sha256), f"{run.shards:,} shards{size}"]
+        cells: list[Child] = [f"recipe {run.name}", where, node("code", run.recipe_sha256), f"{run.shards:,} shards{size}"]
         rows.append(row(_ORIGINS, cells))
-    return node("footer", node("h2", "Made of"), table("What this report was made of", _ORIGINS, rows, kind="origins"), id="origins")
+    made_of = table("What this report was made of", _ORIGINS, rows, kind="origins")
+    return node("footer", node("h2", "Made of"), made_of, id="origins")

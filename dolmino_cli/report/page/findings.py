@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from dolmino_cli.report.amounts import percent
 from dolmino_cli.report.figures.gathered import Report, RunReport
 from dolmino_cli.report.figures.overlaps import TaskHits
-from dolmino_cli.report.page.markup import foreign, node
+from dolmino_cli.report.page.markup import Child, foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
 
 _FOUND = (
@@ -60,7 +60,9 @@ def _run_rows(run: RunReport) -> list[Element]:
         if reasons:
             found = sum(step.dropped for step in run.figures.steps if step.reason in reasons)
             of = run.figures.records_in
-            rows.append(row(_FOUND, [run.figures.name, what, f"{found:,}", f"{of:,}", percent(100 * found / of if of else 0.0, 2)]))
+            rows.append(
+                row(_FOUND, [run.figures.name, what, f"{found:,}", f"{of:,}", percent(100 * found / of if of else 0.0, 2)])
+            )
     return rows
 
 
@@ -68,5 +70,12 @@ def _task_row(run: RunReport, hits: TaskHits) -> Element:
     of = run.figures.records_in
     most = [node("li", foreign(name), f" {documents:,}") for name, documents in hits.named_most]
     share = percent(100 * hits.documents / of if of else 0.0, 3)
-    cells = [foreign(hits.task), run.figures.name, f"{hits.documents:,}", share, f"{hits.instances:,}", node("ul", most)]
+    cells: list[Child] = [
+        foreign(hits.task),
+        run.figures.name,
+        f"{hits.documents:,}",
+        share,
+        f"{hits.instances:,}",
+        node("ul", most),
+    ]
     return row(_TASKS, cells)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from dolmino_cli.report.amounts import short_number
 from dolmino_cli.report.figures.histogram import Histogram
-from dolmino_cli.report.figures.ticks import ticks
+from dolmino_cli.report.figures.scale import bar_height, has_log_counts, tallest_bar, ticks
 from dolmino_cli.report.page.markup import node
+from dolmino_cli.report.phrases import histogram_note
 
 _WIDTH, _HEIGHT = 1000, 100
-_HIDDEN = 0.02  # of the tallest bar: where one side stays lower than this, counts are drawn logarithmically
 _SIGNS = (("at_least", "≥", True), ("above", ">", True), ("at_most", "≤", False), ("below", "<", False))
 
 
 def histogram_figure(histogram: Histogram, unit: str) -> Element:
     """The figure of one score."""
     log_counts = has_log_counts(histogram)
-    tallest = max(int((histogram.kept + histogram.dropped).max()), histogram.zeros_kept + histogram.zeros_dropped)
+    tallest = tallest_bar(histogram)
     labels = list(_bound_labels(histogram))
     return node(
         "figure",
-        node("figcaption", node("strong", histogram.score), node("span", _described(histogram, unit, log_counts), class_="note")),
+        node("figcaption", node("strong", histogram.score), node("span", histogram_note(histogram, unit), class_="note")),
         node(
             "div",
             node("div", labels, class_="bounds", style=f"height:{1.35 * max(len(labels), 1):g}em"),
@@ -42,40 +39,6 @@ def histogram_figure(histogram: Histogram, unit: str) -> Element:
         else node("p", "No document has this score.", class_="empty"),
         class_="histogram",
     )
-
-
-def has_log_counts(histogram: Histogram) -> bool:
-    """Whether a linear scale of counts would hide what lies on one side of the bounds."""
-    kept = [*histogram.kept.tolist(), histogram.zeros_kept]
-    dropped = [*histogram.dropped.tolist(), histogram.zeros_dropped]
-    tallest = max((one + other for one, other in zip(kept, dropped, strict=True)), default=0)
-    lower = min(max(kept), max(dropped))
-    if lower == 0:  # one side only: hidden are then most of the bars
-        heights = [height for height in (np.add(kept, dropped)).tolist() if height]
-        lower = sorted(heights)[len(heights) // 2] if heights else 0
-    return 0 < lower < _HIDDEN * tallest
-
-
-def bar_height(count: int, tallest: int, *, log_counts: bool) -> float:
-    """0 to 1; anything above 0 can be seen."""
-    if count == 0:
-        return 0.0
-    share = math.log1p(count) / math.log1p(tallest) if log_counts else count / tallest
-    return max(share, 0.01)
-
-
-def _described(histogram: Histogram, unit: str, log_counts: bool) -> str:
-    spread = histogram.spread
-    said = [f"{histogram.total:,} {unit}"]
-    if spread.nulls:
-        said.append(f"{spread.nulls:,} not measured")
-    if spread.not_finite:
-        said.append(f"{spread.not_finite:,} NaN or infinite")
-    if histogram.is_log and histogram.total:
-        said.append("logarithmic axis")
-    if log_counts:
-        said.append("logarithmic counts")
-    return " · ".join(said)
 
 
 def _plot(histogram: Histogram, tallest: int, log_counts: bool, unit: str) -> Element:

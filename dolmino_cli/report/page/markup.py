@@ -1,24 +1,16 @@
 """HTML as a tree: text can only ever be text, since nothing is pasted into markup.
 
-The standard library's ElementTree holds the tree and escapes when it writes. What HTML has no way to hold (control characters,
-lone surrogates) is made visible first.
+The standard library's ElementTree holds the tree and escapes when it writes. What HTML has no way to hold is made visible first.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, tostring
 
+from dolmino_cli.report.phrases import visible
+
 Child = Element | str | None
-
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f]")
-_UNWRITABLE = re.compile("[\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-
-
-def visible(text: str) -> str:
-    """`text` with control characters as their pictures (␀) and what no page can hold as �; line ends and tabs stay."""
-    return _UNWRITABLE.sub("�", _CONTROLS.sub(lambda found: chr(0x2400 + ord(found[0])), text.replace("\r\n", "\n")))
 
 
 def node(tag: str, *children: Child | Iterable[Child], **attributes: str | float | None) -> Element:

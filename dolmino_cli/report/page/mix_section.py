@@ -9,26 +9,26 @@ from dolmino_cli.report.amounts import big_tokens, percent
 from dolmino_cli.report.figures.mix_figures import MixFigures, Share
 from dolmino_cli.report.figures.token_lengths import TokenLengths
 from dolmino_cli.report.page.bars import Segment, bar, columns
-from dolmino_cli.report.page.markup import foreign, node
+from dolmino_cli.report.page.markup import Child, foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
+from dolmino_cli.report.phrases import mix_note
 
 COLOURS = 10
 _SHARES = (
     Column(heading="source"),
-    Column(heading="Mix %", kind="n"),
     Column(heading="", kind="picture"),
+    Column(heading="Mix %", kind="n"),
     Column(heading="planned", kind="n wide"),
     Column(heading="published", kind="n"),
     Column(heading="Source %", kind="n"),
     Column(heading="planned", kind="n wide"),
     Column(heading="epochs", kind="n"),
     Column(heading="tokens", kind="n"),
-    Column(heading="of", kind="n wide"),
     Column(heading="documents", kind="n wide"),
 )
 _LENGTHS = (
     Column(heading="source"),
-    Column(heading="shortest to longest, each bar twice as long", kind="picture"),
+    Column(heading="", kind="picture"),
     Column(heading="median", kind="n"),
     Column(heading="mean", kind="n"),
     Column(heading="longest", kind="n wide"),
@@ -46,7 +46,7 @@ def mix_section(mix: MixFigures, *, anchor: str) -> Element:
         node("p", (foreign(label, class_="path") for label in mix.labels), class_="note"),
         _whole(mix),
         _shares(mix),
-        node("p", _facts(mix), class_="note") if mix.is_sampled else None,
+        node("p", mix_note(mix), class_="note") if mix.is_sampled else None,
         _lengths(mix) if mix.lengths else None,
         id=anchor,
         class_="mix",
@@ -79,15 +79,16 @@ def colour_of(place: int) -> str:
 
 
 def _shares(mix: MixFigures) -> Element:
-    most = max([share.mix_percent for share in (*mix.sources, *mix.groups)] + [share.planned_mix_percent for share in mix.sources])
-    most = max([most, *(share.published_mix_percent or 0 for share in (*mix.sources, *mix.groups))])
-    rows, groups = [], {group.name: group for group in mix.groups}
+    shares = (*mix.sources, *mix.groups)
+    most = max(max(share.mix_percent, share.planned_mix_percent, share.published_mix_percent or 0) for share in shares)
+    scale, groups = 100 / (most or 1), {group.name: group for group in mix.groups}
+    rows = []
     for place, share in enumerate(mix.sources):
-        group = groups.pop(share.group, None)
-        if group is not None:
-            rows.append(_share_row(group, 100 / most, None))
-        rows.append(_share_row(share, 100 / most, colour_of(place), inside=share.group in {one.name for one in mix.groups}))
-    total = ["total", "100 %", "", "", "", "", "", "", big_tokens(mix.tokens), "", f"{mix.documents:,}"]
+        group = groups.get(share.group)
+        if group is not None and (place == 0 or mix.sources[place - 1].group != share.group):
+            rows.append(_share_row(group, scale, None))
+        rows.append(_share_row(share, scale, colour_of(place), inside=group is not None))
+    total = ["total", "", "100 %", "", "", "", "", "", big_tokens(mix.tokens), f"{mix.documents:,}"]
     rows.append(row(_SHARES, total, kind="total"))
     key = node(
         "p",
@@ -106,43 +107,36 @@ def _share_row(share: Share, scale: float, colour: str | None, *, inside: bool =
     said = f"{share.name}: {percent(share.mix_percent, 2)} of the mix, planned {percent(share.planned_mix_percent, 2)}"
     said += f", published {published:g} %" if published is not None else ""
     segment = Segment(start=0, length=scale * share.mix_percent, kind="source" if colour else "group", colour=colour)
-    cells = [
+    cells: list[Child] = [
         share.name,
-        percent(share.mix_percent, 2),
         bar(said, [segment], marks),
+        percent(share.mix_percent, 2),
         percent(share.planned_mix_percent, 2),
         "" if published is None else f"{published:g} %",
         percent(share.source_percent, 2),
         percent(share.planned_source_percent, 2),
         f"{share.source_percent / 100:.3g}",
         big_tokens(share.taken),
-        big_tokens(share.available),
         f"{share.documents:,}",
     ]
     return row(_SHARES, cells, kind="group" if share.is_group else "inside" if inside else None)
 
 
-def _facts(mix: MixFigures) -> str:
-    """What a trainer will see of the mix, in a sentence."""
-    masked = percent(100 * mix.repeated_windows / mix.windows if mix.windows else 0.0, 2)
-    lost = percent(100 * mix.tail_tokens / mix.tokens if mix.tokens else 0.0, 3)
-    return (
-        f"{mix.windows:,} windows of {mix.sequence_length:,} tokens in {mix.parts:,} parts; {mix.repeated_windows:,} ({masked}) are"
-        f" masked because they repeat an n-gram 32 times or more; {mix.tail_tokens:,} tokens ({lost}) at the ends of parts fill no"
-        f" window and are never seen. Seed {mix.seed}."
-    )
-
-
 def _lengths(mix: MixFigures) -> Element:
-    rows = (row(_LENGTHS, [*_length_cells(one)]) for one in mix.lengths if one.documents)
-    return table("Tokens per document, as the mix holds them", _LENGTHS, rows, kind="lengths")
+    """Every source's lengths over one axis."""
+    present = [one for one in mix.lengths if one.documents]
+    first = min(next(place for place, count in enumerate(one.octaves) if count) for one in present)
+    last = max(len(one.octaves) for one in present)
+    axis = f"{1 << first:,} to {(1 << last) - 1:,} tokens, each column twice as long as the last"
+    headings = [Column(heading=axis, kind="picture") if column.kind == "picture" else column for column in _LENGTHS]
+    rows = (row(headings, [*_length_cells(one, first, last)]) for one in present)
+    return table("Tokens per document, as the mix holds them", headings, rows, kind="lengths")
 
 
-def _length_cells(lengths: TokenLengths) -> Iterator[Element | str]:
-    tallest = max(lengths.octaves)
-    first = next(place for place, count in enumerate(lengths.octaves) if count)
-    said = [f"{1 << place:,} to {(2 << place) - 1:,} tokens: {count:,} documents" for place, count in enumerate(lengths.octaves)]
-    heights = [count / tallest for count in lengths.octaves]
+def _length_cells(lengths: TokenLengths, first: int, last: int) -> Iterator[Element | str]:
+    counts = [*lengths.octaves, *[0] * (last - len(lengths.octaves))]
+    said = [f"{1 << place:,} to {(2 << place) - 1:,} tokens: {count:,} documents" for place, count in enumerate(counts)]
+    heights = [count / max(counts) for count in counts]
     yield lengths.source
     yield columns(f"Lengths of {lengths.source}: {lengths.documents:,} documents", heights[first:], said[first:])
     yield f"≈ {big_tokens(lengths.median)}"

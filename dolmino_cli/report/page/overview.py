@@ -9,7 +9,7 @@ from dolmino_cli.report.amounts import big_bytes, big_tokens, percent
 from dolmino_cli.report.figures.gathered import Report, RunReport
 from dolmino_cli.report.figures.run_figures import RunFigures
 from dolmino_cli.report.page.bars import Segment, bar
-from dolmino_cli.report.page.markup import node
+from dolmino_cli.report.page.markup import Child, node
 from dolmino_cli.report.page.tables import Column, row, table
 
 _SOURCES = (
@@ -41,11 +41,11 @@ def _totals(report: Report) -> Iterator[tuple[str, str]]:
     decided = [run.figures for run in report.runs if run.figures.decided]
     if decided:
         read, kept = sum(run.records_in for run in decided), sum(run.kept for run in decided)
-        yield _short(read), f"records read in {len(decided):,} runs"
-        yield _short(kept), f"kept, {percent(100 * kept / read if read else 0.0)}"
+        yield big_tokens(read), f"records read in {len(decided):,} runs"
+        yield big_tokens(kept), f"kept, {percent(100 * kept / read if read else 0.0)}"
     expected = [step.is_as_expected for run in decided for step in run.steps if step.is_as_expected is not None]
     if expected:
-        yield f"{sum(expected)} of {len(expected)}", "retentions as published"
+        yield f"{sum(expected)} of {len(expected)}", "published retentions met"
 
 
 def _run_row(run: RunFigures, anchor: str) -> Element:
@@ -61,7 +61,7 @@ def _run_row(run: RunFigures, anchor: str) -> Element:
     said = f"{run.name}: {run.kept:,} kept, {run.dropped:,} dropped, {run.quarantined:,} quarantined"
     met = [step.is_as_expected for step in run.steps if step.is_as_expected is not None]
     verdict = node("span", f"{sum(met)} of {len(met)} {'✓' if all(met) else '✗'}", class_="good" if all(met) else "bad")
-    cells = [
+    cells: list[Child] = [
         name,
         percent(run.kept_percent),
         bar(said, pieces),
@@ -72,7 +72,3 @@ def _run_row(run: RunFigures, anchor: str) -> Element:
         verdict if met else "",
     ]
     return row(_SOURCES, cells)
-
-
-def _short(count: int) -> str:
-    return big_tokens(count)

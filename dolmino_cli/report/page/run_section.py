@@ -13,6 +13,7 @@ from dolmino_cli.report.page.bars import Segment, bar
 from dolmino_cli.report.page.histogram_figure import histogram_figure
 from dolmino_cli.report.page.markup import foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
+from dolmino_cli.report.phrases import account, unfinished_note
 
 _WATERFALL = (
     Column(heading=""),
@@ -25,7 +26,7 @@ _WATERFALL = (
 _EXAMPLES = (
     Column(heading="score", kind="n"),
     Column(heading="id"),
-    Column(heading="became", kind="wide"),
+    Column(heading="outcome", kind="wide"),
     Column(heading="begins with"),
 )
 
@@ -49,16 +50,10 @@ def run_section(report: RunReport, *, anchor: str, open_examples: bool) -> Eleme
     )
 
 
-def unfinished_note(run: RunFigures) -> str:
-    """What to say of a run that is not whole."""
-    return f"This run is not finished: figures are of the shards that are done, of {run.shards:,}."
-
-
 def _account(run: RunFigures) -> Element:
     """In words: where everything went."""
     if not run.decided:
-        verb = "scored" if run.keeps or run.steps or run.input_bytes is not None else "made"
-        return node("p", node("b", f"{run.kept:,}"), f" {run.unit} {verb}; nothing decided.", class_="account")
+        return node("p", account(run), class_="account")
     return node(
         "p",
         *(node("b", f"{run.records_in:,}"), f" {run.unit} in = ", node("b", f"{run.kept:,}", class_="kept-text"), " kept + "),
@@ -120,7 +115,7 @@ def expectation(step: Step) -> Element | str:
 def _examples(examples: Examples, is_open: bool) -> Element:
     boundary = examples.boundary
     rule = f"{boundary.keep.score} {boundary.sign} {boundary.bound:.10g}"
-    counts = f"{len(examples.kept):,} just kept, {len(examples.dropped):,} just dropped"
+    counts = f"{len(examples.kept):,} that meet it, {len(examples.dropped):,} that do not"
     higher, lower = (examples.kept, examples.dropped) if boundary.kept.side == "above" else (examples.dropped, examples.kept)
     between = node("tr", node("th", f"keep {rule}", scope="colgroup", colspan=str(len(_EXAMPLES))), class_="between")
     rows = [*(_example_row(one) for one in reversed(higher)), between, *(_example_row(one) for one in lower)]
