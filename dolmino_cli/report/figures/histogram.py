@@ -17,6 +17,7 @@ from dolmino_cli.stages.keep import Keep
 BINS = 48
 _CROWDED = 0.05  # of a linear axis: what would lie in less of it is not seen
 _EXPONENTS = 2048
+_LARGEST = float(np.finfo(np.float64).max)
 _FAR_BOUND = 20  # an axis grows up to so many times its data's length to show a bound
 
 Values = npt.NDArray[np.float64]
@@ -166,7 +167,9 @@ def _log_edges(spread: Spread, bounds: Sequence[float]) -> Values:
     high = max([spread.most, *(bound for bound in bounds if bound < spread.most * 1e3)])
     if spread.integers:
         return _whole(np.geomspace(max(low, 1.0), high + 1, BINS + 1))
-    return np.asarray(np.geomspace(low, high * (1 + 1e-9), BINS + 1))
+    edges = np.exp(np.linspace(np.log(low), np.log(high), BINS + 1))
+    edges[0], edges[-1] = low, high  # as they are: exp(log(x)) is not x
+    return np.unique(np.clip(edges, low, high))
 
 
 def _linear_edges(spread: Spread, bounds: Sequence[float]) -> Values:
@@ -183,8 +186,9 @@ def _linear_edges(spread: Spread, bounds: Sequence[float]) -> Values:
         width = max(1, -(-int(last - first + 1) // BINS))
         return np.arange(first, last + width + 1, width, dtype=np.float64)
     if low == high:
-        low, high = low - max(abs(low) / 2, 0.5), high + max(abs(high) / 2, 0.5)
-    return np.linspace(low / 2, high / 2, BINS + 1) * 2
+        margin = max(abs(low) / 2, 0.5)
+        low, high = max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
+    return np.unique(np.linspace(low / 2, high / 2, BINS + 1) * 2)
 
 
 def _whole(edges: Values) -> Values:
