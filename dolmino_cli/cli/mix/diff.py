@@ -29,7 +29,7 @@ def diff(
 
     \b
     Examples:
-      dolmino mix diff dolmino-1124-50b llm-jp-dolmino-50b
+      dolmino mix diff dolmino-1124-100b dolmino-1124-100b-as-run
       dolmino mix diff mixes/50b.lock.json s3://bucket/mixes/50b --exit-code
     """
     import json as json_format
