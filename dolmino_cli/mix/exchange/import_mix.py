@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +129,7 @@ def _read(path: Path, named: Mapping[str, str]) -> _Read:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     if path.suffix not in (".yaml", ".yml"):
-        files, headers = read_lines(text, str(path), lambda listed, label: published.source_of(listed, named=named, label=label))
+        files, headers = read_lines(text, str(path), _labelled(named, path))
         return _Read(kind="olmo-core", files=files, headers=headers, settings={}, shares={}, lines={})
     root = strict_yaml.compose_text(text, str(path))
     if is_olmo(root):
@@ -147,6 +147,21 @@ def _read(path: Path, named: Mapping[str, str]) -> _Read:
         f"{path}: no configuration that is known; expected an OLMo YAML with data.paths, an OLMo-core source mixture with"
         " sources or source_list, or an OLMo-core mix .txt with lines 'label,path'"
     )
+
+
+def _labelled(named: Mapping[str, str], path: Path) -> Callable[[str, str | None], str]:
+    """Names sources by labels, and refuses two labels that only differ in what a name may not hold."""
+    labels: dict[str, str] = {}
+
+    def source_of(listed: str, label: str | None) -> str:
+        name = published.source_of(listed, named=named, label=label)
+        if label is not None and name == published.as_name(label) and labels.setdefault(name, label) != label:
+            raise ConfigError(
+                f"{path}: the labels {labels[name]!r} and {label!r} would both be source {name!r}; name one with --source"
+            )
+        return name
+
+    return source_of
 
 
 def _tokenizer(read: _Read, path: Path) -> str:

@@ -214,6 +214,11 @@ def test_ratios_that_numpy_takes_for_one_become_tokens(tmp_path: Path) -> None:
         ("a.yaml", MIXTURE.replace("web_pages", "math"), "two sources are called 'math'"),
         ("a.txt", "web,b,c.npy\n", "a.txt:1: 'web,b,c.npy'; expected 'label,path/of/a/file.npy'"),
         ("a.txt", "# nothing\n", "lists no files"),
+        (
+            "a.txt",
+            "q=1,x/dolma2-tokenizer/b.npy\nq-1,c.npy\n",
+            "the labels 'q=1' and 'q-1' would both be source 'q-1'; name one with --source",
+        ),
         ("a.txt", "a/b.npy\n", "does not say its tokenizer; give --tokenizer"),
     ],
 )
