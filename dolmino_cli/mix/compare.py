@@ -7,7 +7,7 @@ as `math`, the coarsest name that either has; above rows that share a group stan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from dolmino_cli.mix.manifest import group_names
@@ -22,6 +22,8 @@ class Amount:
     available: int | None
     """Tokens of those sources; None where the size of one is not known."""
     mix_tokens: int
+    published: bool = field(default=False, compare=False)
+    """Is a part of `available` a published figure, not counted in arrays?"""
 
     @property
     def source_percent(self) -> Fraction | None:
@@ -92,8 +94,13 @@ def _grains(names: Iterable[str]) -> dict[str, str]:
 def _amounts(mix: MixPlan, grains: dict[str, str]) -> dict[str, Amount]:
     below: dict[str, list[Amount]] = {}
     for source in mix.sources:
-        available = source.available.tokens if source.available is not None else None
-        amount = Amount(tokens=source.tokens, available=available, mix_tokens=mix.tokens)
+        there = source.available
+        amount = Amount(
+            tokens=source.tokens,
+            available=there.tokens if there is not None else None,
+            mix_tokens=mix.tokens,
+            published=there is not None and there.kind == "published",
+        )
         below.setdefault(grains[source.name], []).append(amount)
     return {name: _sum(amounts) for name, amounts in below.items()}
 
@@ -104,4 +111,5 @@ def _sum(amounts: list[Amount]) -> Amount:
         tokens=sum(amount.tokens for amount in amounts),
         available=sum(known) if len(known) == len(amounts) else None,
         mix_tokens=amounts[0].mix_tokens,
+        published=any(amount.published for amount in amounts),
     )

@@ -82,6 +82,8 @@ class Lock:
     dtype: str
     sources: dict[str, LockedSource]
     outputs: list[MixPart] | None
+    arrays_json_sha256: str | None
+    """Of the mix's own arrays.json; None before anything was sampled."""
 
     def to_json(self) -> bytes:
         """The file's bytes."""

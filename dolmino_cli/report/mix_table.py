@@ -53,10 +53,10 @@ def _add_plan_row(table: Table, source: PlannedSource) -> None:
 
 
 def achieved_table(plan: MixPlan, lock: Lock) -> Table:
-    """A row per source: planned against what the lock says was written."""
+    """A row per source: planned against what the lock says was written, or will be."""
     written = sum(source.taken_tokens for source in lock.sources.values())
     table = _table(
-        f"{plan.name}: {big_tokens(written)} tokens sampled{_scaled(plan)}",
+        f"{plan.name}: {big_tokens(written)} tokens {'sampled' if lock.outputs is not None else 'selected'}{_scaled(plan)}",
         ("available", "taken", "over target", "Source %", "documents", "Mix %", "published Mix %", "difference"),
     )
     for planned in plan.sources:

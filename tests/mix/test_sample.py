@@ -11,7 +11,7 @@ import pytest
 
 from dolmino_cli.bundled import find
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import reading, scatter
+from dolmino_cli.mix import copy_tokens, memory, token_files
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.manifest import load
 from dolmino_cli.mix.sample import SampleResult, sample
@@ -95,10 +95,15 @@ def test_neither_workers_nor_sharding_nor_buffers_change_a_byte(
     assert contents(tmp_path / "four") == contents(tmp_path / "mix")  # the lock too
     for name, documents in (("web", WEB), ("math", MATH), ("book", BOOK)):
         write_arrays(tmp_path / "one file" / name, documents, tokens_per_file=10**6)
-    monkeypatch.setattr(reading, "CHUNK_BYTES", 100)
-    monkeypatch.setattr(scatter, "WRITE_BUFFER_BYTES", 64)
-    run(tmp_path, tmp_path / "one file", "resharded")
-    assert mix_files(tmp_path / "resharded") == mix_files(tmp_path / "mix")
+    monkeypatch.setattr(token_files, "SLAB_BYTES", 64)
+    monkeypatch.setattr(token_files, "_MOST_OPEN", 2)
+    monkeypatch.setattr(copy_tokens, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(memory, "_MOST_TABLE_BYTES", 1)
+    for name, copy_sources in (("resharded", False), ("copied", True)):
+        run(tmp_path, tmp_path / "one file", name, copy_sources=copy_sources)
+        assert mix_files(tmp_path / name) == mix_files(tmp_path / "mix")
+    run(tmp_path, tokens, "small pieces", copy_sources=True)
+    assert mix_files(tmp_path / "small pieces") == mix_files(tmp_path / "mix")
 
 
 def test_every_achieved_source_percent_is_within_one_document(tmp_path: Path, tokens: Path) -> None:
@@ -202,6 +207,7 @@ def test_the_lock_says_what_was_found_and_nothing_of_where_or_when(tmp_path: Pat
         "dtype",
         "sources",
         "outputs",
+        "arrays_json_sha256",
     ]
     assert str(tmp_path / "scratch") not in json.dumps(lock)
     assert str(tmp_path / "mix") not in json.dumps(lock)
