@@ -195,6 +195,22 @@ def test_every_cell_is_reproduced_or_a_known_contradiction(
     assert found == contradictions
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_manifest_expects_is_what_was_printed(size: str) -> None:
+    nominal = 10**9 * int(size.removesuffix("b"))
+    for table, suffix in ((TABLE_13, ""), (LLM_JP_TABLE_3, "-llm-jp")):
+        manifest = load(find("mixes", f"dolmino-1124-{size}{suffix}"))
+        assert manifest.expect is not None and manifest.nominal_tokens == nominal
+        printed = {cell.row: float(cell.printed) for cell in cells(table) if (cell.mix, cell.column) == (size, "Mix %")}
+        assert manifest.expect.mix_percent == printed
+        assert manifest.expect.tokens == (None if suffix == "" else as_printed(LLM_JP_TOTALS[size]).low + 50_000_000)
+    as_run = load(find("mixes", f"dolmino-1124-{size}-as-run"))
+    assert as_run.expect is not None and as_run.nominal_tokens == nominal
+    assert like("1.000B", Fraction(as_run.expect.tokens or 0)) == AS_RUN[size][0]
+    rows = [row for row, *_ in rows_of(TABLE_13)]
+    assert as_run.expect.mix_percent == {row: float(text) for row, text in zip(rows, AS_RUN[size][2], strict=True)}
+
+
 def test_llm_jp_s_totals_are_those_of_its_caption() -> None:
     totals = {size: Fraction(planned(f"dolmino-1124-{size}-llm-jp")[1].tokens) for size in SIZES}
     assert {size: like(LLM_JP_TOTALS[size], total) for size, total in totals.items()} == LLM_JP_TOTALS
@@ -234,7 +250,10 @@ def test_every_cell_of_table_10_is_reproduced() -> None:
         cell, web = webs[mix.name], row_of(mix, webs[mix.name].row).mix_percent
         possible = Interval(low=web - halves[mix.name], high=web + halves[mix.name])
         assert possible.meets(as_printed(cell.printed)), cell
-        assert mix.tokens == 50_000_000_000
+        manifest = load(find("mixes", mix.name))
+        assert mix.tokens == manifest.total_tokens == manifest.nominal_tokens == 50_000_000_000
+        if manifest.expect is not None:
+            assert manifest.expect.mix_percent == {cell.row: float(cell.printed)}
 
 
 def test_every_cell_of_table_12_is_reproduced() -> None:
@@ -286,6 +305,8 @@ def test_the_as_run_mix_of_100b_is_told_from_the_paper_s_by_its_copies() -> None
 def test_llm_jp_s_run_of_100b_is_the_sum_of_its_script() -> None:
     manifest, mix = planned("dolmino-1124-100b-llm-jp-as-run")
     assert abs(mix.tokens - 113_460_356_693) <= 13  # awk rounds the share of every file
+    assert manifest.expect is not None and manifest.expect.tokens == 113_460_356_693
+    assert manifest.nominal_tokens == 100_000_000_000
     table = planned("dolmino-1124-100b-llm-jp")[1]
     assert table.tokens - mix.tokens == 1_464_772_187  # all of StackExchange, once
     assert manifest.training is not None
