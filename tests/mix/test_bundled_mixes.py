@@ -1,6 +1,6 @@
 """The bundled manifests as files: each can be planned, says where its numbers come from, and is listed with what it takes.
 
-What their numbers are is tested in test_tables.py.
+What their numbers are is tested in test_tables.py, test_tried_mixes.py, test_as_run.py and test_published_sizes.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dolmino_cli.bundled import bundled_names, find
 from dolmino_cli.mix.manifest import Published, load
-from tests.mix.test_tables import as_printed, rows_of
+from tests.mix.published import as_printed, rows_of
 
 # Tokens, bytes, documents. Table 5 prints one line for both halves of TinyGSM-MIND, which stand here with the configs' tokens.
 TABLES_4_AND_5 = """
