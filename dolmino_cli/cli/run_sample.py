@@ -37,6 +37,6 @@ def run_sample(
     show(achieved_table(result.plan, result.lock))
     if not result.written:
         show("the mix was there already, complete and from the same lock")
-    if prepared.lock is not None:
+    if prepared.lock is not None and prepared.lock.outputs is not None:
         show(f"identical to the lock: {len(result.lock.outputs or []):,} parts by sha256")
     show(f"written to {output}; lock: {result.lock_path}")

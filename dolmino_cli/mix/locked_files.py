@@ -31,11 +31,13 @@ class LockedFile:
 
 
 def input_roots(lock: Lock, arrays_root: str | None) -> dict[str, str]:
-    """Per source the folder of its arrays: `<arrays_root>/<source>` where there is one, else where the lock found them."""
+    """Per source the folder of its arrays: `<arrays_root>/<source>` where some are, else where the lock found them."""
     roots = {}
     for name, source in lock.sources.items():
         beside = storage.join(arrays_root, name) if arrays_root is not None else None
-        roots[name] = beside if beside is not None and is_there(beside) else source.arrays
+        names = [NAME, *(file.name for file in source.files[:1])]
+        held = beside is not None and any(storage.exists(storage.join(beside, file)) for file in names)
+        roots[name] = beside if beside is not None and held else source.arrays
     return roots
 
 
@@ -62,7 +64,7 @@ def locked_outputs(lock: Lock, mix: str) -> Iterator[LockedFile]:
 
 
 def is_there(root: str) -> bool:
-    """Is anything below it? (S3 has no empty folders.)"""
-    if root.startswith("s3://"):
+    """Is there such a folder? (Remote ones are never empty.)"""
+    if "://" in root:
         return next(iter(storage.walk(root)), None) is not None
     return Path(root).is_dir()

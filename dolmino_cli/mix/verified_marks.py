@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 import msgspec
 
+from dolmino_cli.errors import StorageError
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.storage import Output
 
@@ -29,10 +30,10 @@ class Mark:
 
 def recall(root: str) -> dict[str, Mark]:
     """The marks of the objects below a prefix, by name; none where nothing, or nothing legible, was remembered."""
-    data = _folder().read(_name(root))
     try:
+        data = _folder().read(_name(root))
         return msgspec.json.decode(data, type=dict[str, Mark]) if data is not None else {}
-    except msgspec.DecodeError:
+    except (StorageError, msgspec.DecodeError):
         return {}
 
 

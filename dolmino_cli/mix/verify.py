@@ -1,7 +1,7 @@
 """Are the files that a lock names the files that are there? Quick by size, full by sha256; everything that differs is named.
 
 Quick reads no array. A file whose size the lock knows (arrays, bitmaps of windows) is compared by size; the others (rows,
-documents, arrays.json: some 3 % of the bytes) have no recorded size and are read. On S3 an object with the etag that it had
+documents, arrays.json: a few per cent of the bytes) have no recorded size and are read. On S3 an object with the etag that it had
 when a full verify read it is not read again, and one with another etag than that is read, whatever its size
 (`verified_marks`). So quick finds what is missing, cut short or extra; only full finds a changed byte of an array.
 """
@@ -53,6 +53,8 @@ class Looked:
     """Each path once, the largest first."""
     unchanged: int
     """Files not to be read because their etag is that of a full verify."""
+    absent: tuple[str, ...]
+    """Folders that are not there at all."""
 
     @property
     def bytes_to_read(self) -> int:
@@ -71,6 +73,8 @@ class Verified:
     by_sha256: int
     read_bytes: int
     problems: tuple[Problem, ...]
+    not_remembered: str | None = None
+    """Why etags could not be kept for the next quick run; the result does not depend on it."""
 
 
 def verify(files: Iterable[LockedFile], *, full: bool, workers: int = 1) -> Verified:
@@ -85,9 +89,11 @@ def look(files: Iterable[LockedFile], *, full: bool) -> Looked:
     problems: dict[str, Problem] = {}
     to_read: dict[str, LockedFile] = {}
     unchanged = 0
+    absent = []
     for root in dict.fromkeys(file.root for file in files):
         listed = {shard.name: shard for shard in storage.walk(root)} if is_there(root) else {}
-        marks = verified_marks.recall(root) if root.startswith("s3://") and not full else {}
+        absent += [] if listed else [root]
+        marks = verified_marks.recall(root) if _is_remote(root) and not full else {}
         below = {file.name: file for file in files if file.root == root}
         for name, file in below.items():
             shard = listed.get(name)
@@ -106,7 +112,7 @@ def look(files: Iterable[LockedFile], *, full: bool) -> Looked:
         if any(file.of == "output" for file in below.values()):
             problems |= _not_in_the_lock(root, listed, below)
     by_size = sorted(to_read.values(), key=lambda file: -found[file.path].bytes)
-    return Looked(files=files, problems=problems, found=found, to_read=tuple(by_size), unchanged=unchanged)
+    return Looked(files=files, problems=problems, found=found, to_read=tuple(by_size), unchanged=unchanged, absent=tuple(absent))
 
 
 def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) -> Verified:
@@ -121,13 +127,17 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
             problems[file.path] = _problem(file, str(digest))
         elif digest != file.sha256:
             problems[file.path] = _problem(file, f"sha256 is {digest}; the lock says {file.sha256}")
-        elif file.root.startswith("s3://") and shard.etag:
+        elif _is_remote(file.root) and shard.etag:
             mark = Mark(etag=shard.etag, bytes=shard.bytes, sha256=digest)
             right.setdefault(file.root, {})[file.name] = mark
         if progress is not None:
             progress(done_bytes, done)
-    for root, marks in right.items():
-        verified_marks.remember(root, marks)
+    not_remembered = None
+    try:
+        for root, marks in right.items():
+            verified_marks.remember(root, marks)
+    except StorageError as error:
+        not_remembered = str(error)
     paths = dict.fromkeys(file.path for file in looked.files)
     by_size = len(looked.found.keys() & paths.keys()) - len(looked.to_read) - looked.unchanged
     return Verified(
@@ -138,6 +148,7 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
         by_sha256=len(looked.to_read),
         read_bytes=done_bytes,
         problems=tuple(problems[path] for path in dict.fromkeys([*paths, *problems]) if path in problems),
+        not_remembered=not_remembered,
     )
 
 
@@ -151,6 +162,11 @@ def _digest(file: LockedFile) -> str | StorageError:
     except StorageError as error:
         return error
     return digest.hexdigest()
+
+
+def _is_remote(root: str) -> bool:
+    """Is it in a store whose etags change with the content? (A local file's is its time, which need not.)"""
+    return "://" in root
 
 
 def _problem(file: LockedFile, what: str) -> Problem:

@@ -14,7 +14,7 @@ from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.find_lock import find_lock
 from dolmino_cli.mix.folder import lock_name
 from dolmino_cli.mix.lock import Lock, parse
-from dolmino_cli.mix.locked_files import LockedFile, input_roots, is_there, locked_inputs, locked_outputs
+from dolmino_cli.mix.locked_files import LockedFile, input_roots, locked_inputs, locked_outputs
 from dolmino_cli.mix.verify import Problem
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.failures import storage_errors
@@ -62,7 +62,7 @@ def find_target(
         remarks.append("the lock has no outputs yet; only the inputs are looked at")
     elif outputs:
         beside = path.rpartition("/")[0] or "."
-        folder = mix or (beside if path != lock_or_folder or not inputs or _holds_a_mix(beside) else None)
+        folder = mix or (beside if path != lock_or_folder or not inputs or _holds_a_mix(beside, lock) else None)
         if folder is None:
             remarks.append("no mix beside the lock; only the inputs are looked at (--mix says where the outputs are)")
         else:
@@ -98,10 +98,9 @@ def _entries(tree: Mapping[str, Any], above: str = "") -> dict[str, object]:
     return entries
 
 
-def _holds_a_mix(folder: str) -> bool:
-    return is_there(folder) and any(
-        name == NAME or name.startswith("part-") for name in storage.list_names(folder, "") if "/" not in name
-    )
+def _holds_a_mix(folder: str, lock: Lock) -> bool:
+    names = [NAME, *(part.name for part in (lock.outputs or [])[:1])]
+    return any(storage.exists(storage.join(folder, name)) for name in names)
 
 
 def _own_lock(path: str, lock: Lock, folder: str) -> Iterator[Problem]:

@@ -19,8 +19,8 @@ _DIGITS = 9  # after the point, as in a lock
 def diff_table(diff: Diff) -> Table:
     """A row per source, sums of groups above theirs; rows in which nothing moved are dim. A is the first mix, B the second."""
     table = Table(title=f"A: {_described(diff.before)}\nB: {_described(diff.after)}", title_justify="left")
-    table.add_column("tokens taken" if diff.by_taken else "tokens planned")
-    headings = ("A", "B", "B - A", "Source % A", "B", "Mix % A", "B", "points")
+    table.add_column("source")
+    headings = ("taken A" if diff.by_taken else "planned A", "B", "B - A", "Source % A", "B", "Mix % A", "B", "points")
     for heading in headings:
         table.add_column(heading, justify="right")
     groups = [row.name for row in diff.rows if row.is_group]

@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
 def test_steps_costs_and_warnings_stand_below_the_table(run) -> None:  # type: ignore[no-untyped-def]
     done = run("dolmino-1124-50b", "--batch-sequences", 1024, "--steps", 11931, "--rate", "train=9500")
     assert done.code == 0, done.err
-    assert "training: 11,931 steps of 1,024 x 4,096 = 4.19M tokens; 50.04B seen (97.2 %)" in done.out
+    assert "training: 11,931 steps of 1,024 x 4,096 = 4.19M tokens; 50.04B seen (97.3 %)" in done.out
     assert "storage: arrays 205." in done.out
     assert "GPU-hours: your model 1,463" in done.out
     assert "warning: training stops after 11,931 steps" in done.out

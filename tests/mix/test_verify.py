@@ -10,7 +10,7 @@ import pytest
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.mix import verify as verify_module
 from dolmino_cli.mix.sample import sample
-from dolmino_cli.mix.verify import Verified, verify
+from dolmino_cli.mix.verify import Verified, look, verify
 from dolmino_cli.mix.verify_target import find_target
 from tests.mix.make import contents, documents_of, write_arrays, write_manifest
 from tests.s3_server import S3Server
@@ -109,6 +109,7 @@ def test_a_folder_that_is_gone_and_a_mix_that_is_not_finished(made: Path) -> Non
     ]
     found = check(made, full=False)
     assert named(found) == [*missing, str(made / "mix" / "sample.unfinished")]
+    assert look(find_target(str(made / "mix")).files, full=False).absent == (str(made / "tokens" / "math"),)
     assert "input of math" in str(found.problems[0]) and "run `dolmino sample` again" in str(found.problems[-1])
 
 
@@ -214,8 +215,11 @@ def test_on_s3_full_remembers_etags_and_quick_reads_what_has_another(s3: S3Serve
     found = looked(full=False)  # the size is the same, the etag is not
     assert named(found) == [f"{root}/{changed}"] and (found.by_sha256, found.by_etag) == (1, full.files - 1)
     shutil.rmtree(made / "cache")
-    assert named(looked(full=False)) == []
+    assert named(looked(full=False)) == []  # nothing is remembered, and the size is right
     assert named(looked(full=True)) == [f"{root}/{changed}"]
+    shutil.rmtree(made / "cache")
+    (made / "cache").write_text("a file where the cache should be")
+    assert "cannot" in (looked(full=True).not_remembered or "")
     s3.file("verified/mix/part-00000.npy").unlink()
     s3.uri()
     assert named(looked(full=False)) == [f"{root}/mix/part-00000.npy"]

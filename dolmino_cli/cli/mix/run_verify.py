@@ -33,7 +33,12 @@ def run_verify(
     target = find_target(lock, arrays_root=arrays, mix=mix, manifest=manifest, inputs=not outputs_only, outputs=not inputs_only)
     for line in target.remarks:
         remark(f"note: {line}")
-    verified = watched_read(look(target.files, full=full), what="verify", workers=workers)
+    looked = look(target.files, full=full)
+    for root in looked.absent:
+        remark(f"note: nothing is at {root}; --arrays says where the inputs are, --mix where the outputs are")
+    verified = watched_read(looked, what="verify", workers=workers)
+    if verified.not_remembered is not None:
+        remark(f"note: the next quick run will not know these etags: {verified.not_remembered}")
     verified = replace(verified, problems=(*target.problems, *verified.problems))
     if verified.problems:
         show_problems(verified)
