@@ -16,7 +16,7 @@ dolmino generate arithmetic --tokens 10150 --tokenizer "$out/tokenizer" --seed 4
 
 say "3. Filter each source with its recipe"
 for source in dclm flan stackexchange pes2o wiki math; do
-    dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source"
+    dolmino filter "docs/demo/filters/$source.yaml" "$out/raw/$source" --output "$out/filtered/$source" --rejects
 done
 
 say "4. Retokenize what was kept"
@@ -35,13 +35,17 @@ say "7. Sample it again, from the lock: the same bytes"
 dolmino sample "$out/mix/demo-50b.lock.json" --arrays "$out/tokens" --output "$out/mix-again"
 cmp "$out/mix/part-00000.npy" "$out/mix-again/part-00000.npy" && echo "identical: $out/mix/part-00000.npy $out/mix-again/part-00000.npy"
 
+say "8. One page that shows all of it"
+dolmino report "$out/filtered" "$out/generated" "$out/mix" --output "$out/report.html"
+
 say "Where everything is"
 cat <<END
 $out/raw/         the generated shards
 $out/quality/     the quality model, and how it did on texts that it had not seen
 $out/generated/   arithmetic, every equation true
-$out/filtered/    documents kept, attributes (every score, why each document went), ledger
+$out/filtered/    documents kept and rejected, attributes (every score, why each document went), ledger
 $out/tokens/      token arrays, one folder per source
 $out/mix/         the mix: part-*.npy (tokens), part-*.csv.gz (provenance), demo-50b.lock.json
+$out/report.html  waterfalls, score histograms with their bounds and the documents at them, the mix: open it in a browser
 docs/demo/        the recipes, the mix manifest and this script
 END

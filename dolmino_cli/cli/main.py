@@ -17,6 +17,7 @@ from dolmino_cli.cli import generate as generate_verbs
 from dolmino_cli.cli import join as join_verbs
 from dolmino_cli.cli import mix as mix_verbs
 from dolmino_cli.cli import recipe as recipe_verbs
+from dolmino_cli.cli import report as report_verb
 from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
@@ -49,6 +50,7 @@ app.add_typer(generate_verbs.app, name="generate")
 app.add_typer(mix_verbs.app, name="mix")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.command("report")(report_verb.report)
 
 
 def _version(asked: bool) -> None:
