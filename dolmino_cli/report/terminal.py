@@ -64,8 +64,8 @@ def _waterfall(run: RunFigures) -> Table:
             table,
             f"dropped: {step.reason}" + (f" ({step.rule})" if step.rule else ""),
             _bar(scale * left, scale * step.dropped),
-            f"-{step.dropped:,}",
-            "" if step.bytes_dropped is None else f"-{big_bytes(step.bytes_dropped)}",
+            f"-{step.dropped:,}" if step.dropped else "0",
+            f"-{big_bytes(step.bytes_dropped)}" if step.bytes_dropped else "",
             percent(step.retention_percent),
             "" if step.expect is None else step.expect.band + {True: " ok", False: " NOT MET", None: ""}[step.is_as_expected],
         )

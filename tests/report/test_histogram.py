@@ -42,7 +42,7 @@ def decided(values: list[float], rule: Keep) -> int:
     return int(rule.decide(scores, batch).sum())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     values=st.lists(FLOATS, max_size=40),
     bound=st.floats(allow_nan=False, allow_infinity=False),
@@ -122,7 +122,7 @@ def test_counts_are_logarithmic_where_one_side_could_not_be_seen(values: list[fl
     assert has_log_counts(histogram_of(values, keep(below=3))) is expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(values=st.lists(st.floats(min_value=-1e300, max_value=1e300), min_size=1, max_size=9))
 def test_ticks_are_few_and_on_the_axis(values: list[float]) -> None:
     histogram = histogram_of(values)

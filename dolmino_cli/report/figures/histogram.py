@@ -126,7 +126,7 @@ class Histogram:
         """Where `value` lies on the axis: 0 at its left end, 1 at its right; beyond is cut to these."""
         low, high = self.edges[0], self.edges[-1]
         if self.is_log:
-            share = 0.0 if value <= low else np.log(value / low) / np.log(high / low)
+            share = 0.0 if value <= low else (np.log(value) - np.log(low)) / (np.log(high) - np.log(low))
         else:
             share = (value / 2 - low / 2) / (high / 2 - low / 2)  # halved: their difference may be more than a float holds
         return float(min(max(share, 0.0), 1.0))
