@@ -22,6 +22,7 @@ from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
+from dolmino_cli.cli import trace as trace_verb
 from dolmino_cli.errors import DolminoError
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.add_typer(join_verbs.app, name="join")
 app.add_typer(generate_verbs.app, name="generate")
 app.add_typer(mix_verbs.app, name="mix")
 app.command("sample")(sample_verb.sample)
+app.command("trace")(trace_verb.trace)
 app.command("report")(report_verb.report)
 
 

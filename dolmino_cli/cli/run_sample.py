@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dolmino_cli.cli.console import remark, show
 from dolmino_cli.mix.prepare import prepare
-from dolmino_cli.mix.sample import sample_prepared
+from dolmino_cli.mix.sample import How, sample_prepared
 from dolmino_cli.report.mix_table import achieved_table, plan_table
 
 
@@ -33,10 +33,10 @@ def run_sample(
         show(plan_table(prepared.plan))
         show("nothing was written")
         return
-    result = sample_prepared(prepared, output=output, workers=workers, scratch=scratch, lock_path=lock)
+    result = sample_prepared(prepared, output=output, lock_path=lock, how=How(workers=workers, scratch=scratch))
     show(achieved_table(result.plan, result.lock))
     if not result.written:
         show("the mix was there already, complete and from the same lock")
-    if prepared.lock is not None:
+    if prepared.lock is not None and prepared.lock.outputs is not None:
         show(f"identical to the lock: {len(result.lock.outputs or []):,} parts by sha256")
     show(f"written to {output}; lock: {result.lock_path}")

@@ -1,18 +1,26 @@
-"""Run the selection over the index files of all sources: what every source gives to a mix, in bounded memory."""
+"""Run the selection over the index files of all sources: what every source gives to a mix, in bounded memory.
+
+    index ──survey──▶ histogram, tables of kept documents ──near the boundary──▶ the last document taken
+
+Every index is read once: what is kept of a partial pass is a little more than will be taken. Should the hashes of a source
+be so uneven that it is too little, that source is read again and kept whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from dolmino_cli.executors.local import run_tasks
-from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix.keys import selection_key
+from dolmino_cli.mix.kept import read_columns
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
 from dolmino_cli.mix.select import (
+    PREFIXES,
     Boundary,
     BoundaryDocuments,
     Histogram,
@@ -22,39 +30,80 @@ from dolmino_cli.mix.select import (
     in_boundary,
     whole_passes,
 )
+from dolmino_cli.mix.survey import Kept, Reader, SurveyTask, survey
 
 # What the workers of all phases of a sample import before they are forked.
-PRELOAD = ("dolmino_cli.mix.choose", "dolmino_cli.mix.write_part")
+PRELOAD = ("dolmino_cli.mix.choose", "dolmino_cli.mix.order", "dolmino_cli.mix.write_part")
+
+# Of a source with fewer documents all are kept: there a share's hashes can lie far from where they should.
+SMALL_SOURCE_DOCUMENTS = 1 << 18
+# How much more than the share is kept of a larger one, in parts of it and of the whole.
+_SLACK, _SLACK_OF_ALL = 0.05, 0.002
+
+TABLE_BYTES = 32 << 20
+
+Watch = Callable[[str, int, str], AbstractContextManager[Callable[[int, str], None]]]
+"""(what, total, unit) -> a context that is called with (done, more to say), to show progress."""
+
+
+def unwatched(what: str, total: int, unit: str) -> AbstractContextManager[Callable[[int, str], None]]:
+    """Shows nothing."""
+    return nullcontext(lambda done, more: None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _MeasureTask:
-    file: SourceFile
-    seed: int
+class Chosen:
+    """What every source gives, and the tables of all kept documents, per source in the order of its files."""
+
+    selections: dict[str, Selection]
+    tables: dict[str, tuple[Kept, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _BoundaryTask:
-    file: SourceFile
+class Survey:
+    """How files are read: what `SurveyTask` says of all of them alike."""
+
     seed: int
-    boundary: Boundary
+    scratch: Path
+    table_bytes: int = TABLE_BYTES
+    check_tokens: bool = True
+    copied: frozenset[str] = field(default_factory=frozenset)
+    """Paths of the files whose tokens are copied to scratch."""
+    reader: Reader = read_documents
 
 
 def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int) -> dict[str, Selection]:
-    """The selection of every source of the plan, whose populations must be those of `files`. Raises DataError."""
-    wanted: dict[str, tuple[int, int]] = {}
-    for source in mix.sources:
-        wanted[source.name] = whole_passes(source.tokens, source.available.tokens)
-    partial = [file for file in files if wanted[file.source][1]]
-    histograms = {file.source: Histogram() for file in partial}
-    measuring = [_MeasureTask(file=file, seed=seed) for file in partial]
-    for measured, histogram in run_tasks(_measure, measuring, workers=workers, preload=PRELOAD):
-        histograms[measured.file.source].add(histogram)
-    boundaries = {name: find_boundary(histogram, wanted[name][1]) for name, histogram in histograms.items()}
+    """The selection of every source of the plan, whose populations must be those of `files`. Raises DataError.
+
+    Reads indexes only: tokens are neither read nor checked.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
+    try:
+        how = Survey(seed=seed, scratch=scratch, check_tokens=False)
+        return choose_and_keep(mix, files, how, workers=workers).selections
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def choose_and_keep(mix: MixPlan, files: Sequence[SourceFile], how: Survey, *, workers: int, watch: Watch = unwatched) -> Chosen:
+    """As `choose`, leaving tables of the documents that may be taken (a superset of those that are) in scratch."""
+    tokens, documents = (dict.fromkeys((source.name for source in mix.sources), 0) for _ in range(2))
+    for file in files:
+        tokens[file.source] += file.array.tokens
+        documents[file.source] += file.array.documents
+    wanted = {source.name: whole_passes(source.tokens, tokens[source.name]) for source in mix.sources}
+    limits = {name: _prefix_limit(*wanted[name], tokens=tokens[name], documents=documents[name]) for name in wanted}
+    numbered = list(enumerate(files))
+    histograms, tables = _survey(numbered, how, limits, workers=workers, watch=watch)
+    boundaries = {name: find_boundary(histograms[name], rest) for name, (_, rest) in wanted.items() if rest}
+    if short := [name for name, boundary in boundaries.items() if boundary.prefix >= limits[name]]:
+        again = [(place, file) for place, file in numbered if file.source in short]
+        _, more = _survey(again, how, dict.fromkeys(short, PREFIXES), workers=workers, watch=watch)
+        tables |= more
     near: dict[str, list[BoundaryDocuments]] = {name: [] for name in boundaries}
-    nearing = [_BoundaryTask(file=file, seed=seed, boundary=boundaries[file.source]) for file in partial]
-    for neared, documents in run_tasks(_documents_near, nearing, workers=workers, preload=PRELOAD):
-        near[neared.file.source].append(documents)
+    nearing = [_NearTask(table=table, boundary=boundaries[name]) for name in boundaries for table in tables[name]]
+    for task, found in run_tasks(_documents_near, nearing, workers=workers, preload=PRELOAD):
+        near[task.table.file.source].append(found)
     selections = {}
     for source in mix.sources:
         passes, rest = wanted[source.name]
@@ -64,29 +113,57 @@ def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int
         selections[source.name] = Selection(
             passes=passes,
             last=last,
-            documents=passes * sum(file.array.documents for file in files if file.source == source.name) + documents_taken,
-            tokens=passes * source.available.tokens + tokens_taken,
+            documents=passes * documents[source.name] + documents_taken,
+            tokens=passes * tokens[source.name] + tokens_taken,
         )
-    return selections
+    return Chosen(selections=selections, tables=tables)
 
 
-def _measure(task: _MeasureTask) -> Histogram:
-    histogram = Histogram()
-    key = selection_key(task.seed, task.file.source)
-    for documents in read_documents(task.file):
-        histogram.add_documents(hash_strings(documents.id, key), documents.lengths)
-    return histogram
+def _prefix_limit(passes: int, rest: int, *, tokens: int, documents: int) -> int:
+    """Hash prefixes below this one are kept."""
+    if passes or documents < SMALL_SOURCE_DOCUMENTS:
+        return PREFIXES
+    return min(PREFIXES, int((rest / tokens * (1 + _SLACK) + _SLACK_OF_ALL) * PREFIXES) + 1) if rest else 0
 
 
-def _documents_near(task: _BoundaryTask) -> BoundaryDocuments:
-    key = selection_key(task.seed, task.file.source)
-    keys, rows, lengths = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for documents in read_documents(task.file):
-        hashes = hash_strings(documents.id, key)
-        near = in_boundary(hashes, task.boundary)
-        keys.append(hashes[near])
-        rows.append(documents.first_row + near)
-        lengths.append(documents.lengths[near])
-    return BoundaryDocuments(
-        file=task.file.number, keys=np.concatenate(keys), rows=np.concatenate(rows), lengths=np.concatenate(lengths)
-    )
+@dataclass(frozen=True, kw_only=True)
+class _NearTask:
+    table: Kept
+    boundary: Boundary
+
+
+def _documents_near(task: _NearTask) -> BoundaryDocuments:
+    ranks, rows, lengths = read_columns(task.table.path, ("rank", "row", "length"))
+    near = in_boundary(ranks, task.boundary)
+    return BoundaryDocuments(file=task.table.file.number, keys=ranks[near], rows=rows[near], lengths=lengths[near])
+
+
+def _survey(
+    files: Sequence[tuple[int, SourceFile]], how: Survey, limits: Mapping[str, int], *, workers: int, watch: Watch
+) -> tuple[dict[str, Histogram], dict[str, tuple[Kept, ...]]]:
+    tasks = [
+        SurveyTask(
+            file=file,
+            place=place,
+            seed=how.seed,
+            prefix_limit=limits[file.source],
+            scratch=how.scratch,
+            table_bytes=how.table_bytes,
+            check_tokens=how.check_tokens,
+            copy_tokens=file.path in how.copied,
+            reader=how.reader,
+        )
+        for place, file in files
+    ]
+    histograms = {name: Histogram() for name in limits}
+    tables: dict[str, dict[int, tuple[Kept, ...]]] = {name: {} for name in limits}
+    done = 0
+    with watch("read", sum(file.array.documents for _, file in files), "documents") as say:
+        say(0, "")
+        for task, surveyed in run_tasks(survey, tasks, workers=workers, preload=PRELOAD):
+            histograms[task.file.source].add(surveyed.histogram)
+            tables[task.file.source][task.file.number] = surveyed.tables
+            done += task.file.array.documents
+            say(done, task.file.source)
+    ordered = {name: tuple(table for number in sorted(found) for table in found[number]) for name, found in tables.items()}
+    return histograms, ordered

@@ -1,14 +1,14 @@
-"""Second half of the external shuffle: one output part, from its slice of the key space in every scratch file.
+"""The documents of one part, from its slice of every run.
 
 Part b of B holds the documents whose order key lies in the b-th of B equal slices of the 64-bit key space, sorted by key;
-documents of equal key (equal ids of one source) stand in the order of source name, file and row. So what a part holds
-does not depend on how the sources were cut into files, on chunk sizes or on the number of workers.
+documents of equal key (equal ids of one source) stand in the order of source name, copy, file and row. So what a part holds
+does not depend on how the sources were cut into files, on how much was sorted at a time or on the number of workers.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,34 +16,40 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.errors import StorageError
-from dolmino_cli.mix.scatter import table_path, tokens_path
+from dolmino_cli.mix.runs import SCHEMA, Run
 from dolmino_cli.shards.failures import storage_errors
 
 _PLACE_BITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scattered:
-    """The scratch of one source file."""
+class Slice:
+    """What one run gives to one part: bytes `start` to `stop` of a scratch file."""
 
-    name: str
+    path: Path
+    start: int
+    stop: int
     source: int
     """Which source, 0-based in the manifest's order."""
+    copy: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """The documents of one part: tokens as they lie in the buffer, and where each document is, in the mix's order."""
+    """The documents of one part in the mix's order, and where the tokens of each are."""
 
-    tokens: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
     keys: np.ndarray
     """Order keys (uint64), rising."""
     source: np.ndarray
     """Which source each document is of (uint16, the manifest's order)."""
     copy: np.ndarray
     """Which pass over it (uint16)."""
+    file: np.ndarray
+    """Which token file each is in (int32)."""
+    offsets: np.ndarray
+    """Where it begins in the file (int64, tokens)."""
+    lengths: np.ndarray
+    """Tokens (int64)."""
     repeated: np.ndarray
     """Is it of the same source, copy and id as the document before it? (An id that the source has twice.)"""
     id: pa.LargeStringArray
@@ -61,92 +67,63 @@ def first_key(part: int, parts: int) -> int:
     return -(-(part << _PLACE_BITS) // parts) << (64 - _PLACE_BITS)
 
 
-def gather(scratch: Path, scattered: tuple[Scattered, ...], *, part: int, parts: int, dtype: str) -> Gathered:
-    """Read one part from scratch; `scattered` in the order of source name and file.
-
-    The token buffer belongs to this process and is overwritten by the next call. Raises StorageError.
-    """
-    pieces = list(_pieces(scratch, scattered, first_key(part, parts), first_key(part + 1, parts)))
-    lengths = _joined([piece.column("length").to_numpy() for _, piece in pieces], np.int64)
-    keys = _joined([piece.column("key").to_numpy() for _, piece in pieces], np.uint64)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    source = np.repeat([file.source for file, _ in pieces], [len(piece) for _, piece in pieces]).astype(np.uint16)[order]
-    repeated = np.zeros(len(order), np.bool_)
-    repeated[1:] = (keys[1:] == keys[:-1]) & (source[1:] == source[:-1])
-    return Gathered(
-        tokens=_read_tokens(scratch, pieces, int(lengths.sum()), dtype),
-        starts=(np.cumsum(lengths) - lengths)[order],
-        lengths=lengths[order],
-        keys=keys,
-        source=source,
-        copy=_joined([piece.column("copy").to_numpy() for _, piece in pieces], np.uint16)[order],
-        repeated=repeated,
-        id=_taken(pieces, "id", pa.large_string(), order),
-        src=_taken(pieces, "src", pa.large_string(), order),
-        loc=_taken(pieces, "loc", pa.int64(), order),
+def slices_of(runs: Sequence[Run], part: int, sources: Sequence[str]) -> tuple[Slice, ...]:
+    """What the runs, in the order of source name, copy and file, give to a part."""
+    return tuple(
+        Slice(
+            path=run.path,
+            start=int(run.bounds[part]),
+            stop=int(run.bounds[part + 1]),
+            source=sources.index(run.source),
+            copy=run.copy,
+        )
+        for run in runs
+        if run.bounds[part + 1] > run.bounds[part]
     )
 
 
-Piece = tuple[Scattered, pa.RecordBatch]
+def gather(slices: Sequence[Slice]) -> Gathered:
+    """Read the slices and merge them. Raises StorageError."""
+    batches = list(_read(slices))
+    sizes = [len(batch) for batch in batches]
+    source = np.repeat([piece.source for piece in slices], sizes).astype(np.uint16)
+    copy = np.repeat([piece.copy for piece in slices], sizes).astype(np.uint16)
+    table = pa.Table.from_batches(batches, SCHEMA).combine_chunks()
+    del batches
+    keys = _numbers(table, "key")
+    order = np.argsort(keys, kind="stable")
+    keys, source, copy = keys[order], source[order], copy[order]
+    repeated = np.zeros(len(order), np.bool_)
+    repeated[1:] = (keys[1:] == keys[:-1]) & (source[1:] == source[:-1]) & (copy[1:] == copy[:-1])
+    taken = pa.array(order)
+    return Gathered(
+        keys=keys,
+        source=source,
+        copy=copy,
+        file=_numbers(table, "file")[order],
+        offsets=_numbers(table, "offset")[order],
+        lengths=_numbers(table, "length")[order],
+        repeated=repeated,
+        **{name: table.column(name).chunk(0).take(taken) for name in ("id", "src", "loc")} if len(order) else _NO_TEXT,
+    )
 
 
-def _pieces(scratch: Path, scattered: tuple[Scattered, ...], low: int, high: int) -> Iterator[Piece]:
-    for file in scattered:
-        for batch in _batches(table_path(scratch, file.name)):
-            keys = batch.column("key").to_numpy()
-            start = int(np.searchsorted(keys, np.uint64(low)))
-            stop = len(keys) if high >= 1 << 64 else int(np.searchsorted(keys, np.uint64(high)))
-            if stop > start:
-                yield file, batch.slice(start, stop - start)
+_NO_TEXT = {name: pa.array([], SCHEMA.field(name).type) for name in ("id", "src", "loc")}
 
 
-@functools.lru_cache(maxsize=4096)
-def _batches(path: Path) -> tuple[pa.RecordBatch, ...]:
-    """The table's batches over mapped memory; kept, because every part of the mix needs every table."""
-    with storage_errors("read scratch", str(path)):
-        # numpy's map holds no file descriptor, of which a mix of thousands of files would need too many.
-        reader = pa.ipc.open_file(pa.py_buffer(np.memmap(path, np.uint8, "r")))
-    return tuple(reader.get_batch(i) for i in range(reader.num_record_batches))
+def _numbers(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table.column(name).to_numpy())
 
 
-_buffer = np.empty(0, np.uint8)
-
-
-def _read_tokens(scratch: Path, pieces: list[Piece], count: int, dtype: str) -> np.ndarray:
-    """The pieces' tokens, one after another, in this process's buffer (fresh memory is slow to touch: it is kept)."""
-    global _buffer
-    itemsize = np.dtype(dtype).itemsize
-    if len(_buffer) < count * itemsize:
-        _buffer = np.empty(count * itemsize * 9 // 8, np.uint8)  # Parts differ by some percent.
-    view = _buffer.data
-    filled = 0
-    for file, piece in pieces:
-        offset, length = piece.column("offset"), piece.column("length")
-        start = offset[0].as_py()
-        stop = offset[-1].as_py() + length[-1].as_py()
-        filled += _read_into(tokens_path(scratch, file.name), start * itemsize, view[filled : filled + (stop - start) * itemsize])
-    assert filled == count * itemsize, f"{filled} bytes gathered of {count} tokens"
-    return _buffer[:filled].view(dtype)
-
-
-def _read_into(path: Path, offset: int, view: memoryview) -> int:
-    with storage_errors("read scratch", str(path)), path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        filled = 0
-        while filled < len(view):
-            count = file.readinto(view[filled:])
-            if not count:
-                raise StorageError(f"scratch {path} ends early; was it removed while the run was going?")
-            filled += count
-    return filled
-
-
-def _joined(parts: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _taken(pieces: list[Piece], column: str, kind: pa.DataType, order: np.ndarray) -> pa.Array:
-    columns = [piece.column(column) for _, piece in pieces]
-    joined = pa.concat_arrays(columns) if columns else pa.array([], kind)
-    return joined.take(pa.array(order))
+def _read(slices: Sequence[Slice]) -> Iterator[pa.RecordBatch]:
+    """One file is open at a time: a mix of thousands of runs has more than a process may open."""
+    for piece in slices:
+        with storage_errors("read scratch", str(piece.path)):
+            descriptor = os.open(piece.path, os.O_RDONLY)
+            try:
+                data = os.pread(descriptor, piece.stop - piece.start, piece.start)
+            finally:
+                os.close(descriptor)
+        if len(data) < piece.stop - piece.start:
+            raise StorageError(f"scratch {piece.path} ends early; was it removed while the run was going?")
+        yield pa.ipc.read_record_batch(pa.py_buffer(data), SCHEMA)

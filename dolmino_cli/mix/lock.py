@@ -14,6 +14,7 @@ import msgspec
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.provenance import provenance_name
+from dolmino_cli.mix.share import KINDS
 from dolmino_cli.mix.windows import SEQUENCE_LENGTH, repeated_name
 from dolmino_cli.tokens.arrays import ArrayFile, TokenizerRecord
 
@@ -81,6 +82,8 @@ class Lock:
     dtype: str
     sources: dict[str, LockedSource]
     outputs: list[MixPart] | None
+    arrays_json_sha256: str | None
+    """Of the mix's own arrays.json; None before anything was sampled."""
 
     def to_json(self) -> bytes:
         """The file's bytes."""
@@ -140,6 +143,7 @@ def differences(locked: Request, now: Request) -> Iterator[str]:
         before, after = getattr(locked.manifest, field.name), getattr(now.manifest, field.name)
         if field.name == "sources":
             yield from _source_differences(locked, now)
+            yield from _group_differences(locked, now)
         elif field.name in ("name", "tokenizer", "seed", "total_tokens") and before != after:
             yield f"manifest {field.name} ({before} in the lock, {after} now)"
     for name in ("scale", "tokens_per_file", "sequence_length", "dtype"):
@@ -157,10 +161,19 @@ def _source_differences(locked: Request, now: Request) -> Iterator[str]:
         if name not in before or name not in after:
             yield f"source {name} ({'only in the lock' if name in before else 'not in the lock'})"
             continue
-        for share in ("source_percent", "mix_percent", "tokens"):
-            old, new = getattr(before[name], share), getattr(after[name], share)
+        for decided in (*KINDS, "max_epochs", "min_tokens"):
+            old, new = getattr(before[name], decided), getattr(after[name], decided)
             if old != new:
-                yield f"{share} of {name} ({old} in the lock, {new} now)"
+                yield f"{decided} of {name} ({old} in the lock, {new} now)"
+    if list(before) != list(after) and before.keys() == after.keys():
+        yield f"order of the sources ({', '.join(before)} in the lock, {', '.join(after)} now)"
+
+
+def _group_differences(locked: Request, now: Request) -> Iterator[str]:
+    before, after = ({name: group.says() for name, group in request.manifest.groups.items()} for request in (locked, now))
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield f"group {name} ({before.get(name, 'none')} in the lock, {after.get(name, 'none')} now)"
 
 
 def _input_differences(source: str, locked: list[ArrayFile], now: list[ArrayFile]) -> Iterator[str]:

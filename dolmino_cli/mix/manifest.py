@@ -4,85 +4,122 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from dolmino_cli import strict_yaml
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.mix.share import KINDS, Share, exact
+from dolmino_cli.mix.training import Training
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\Z")
 _PERCENT_SUM_TOLERANCE = Fraction(1, 10**6)  # what decimal places such as 33.3333333 may leave over
 
 
-def exact(number: float) -> Fraction:
-    """The decimal that was written: 3.23 is 323/100, not the nearest binary fraction."""
-    return Fraction(repr(number))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """The size of a source as a table printed it: what a plan uses until token arrays exist."""
+    """The size of a source as a table printed it: what a plan uses until token arrays exist.
+
+    `within` is half the last printed digit: 3.7B is {tokens: 3_700_000_000, within: 50_000_000}. `bytes` are those of its
+    documents' records, uncompressed.
+    """
 
     tokens: int
+    within: int = 0
     documents: int | None = None
+    bytes: int | None = None
 
     def __post_init__(self) -> None:
-        if self.tokens <= 0:
-            raise ConfigError(f"published tokens is {self.tokens}; it must be more than 0")
-        if self.documents is not None and self.documents <= 0:
-            raise ConfigError(f"published documents is {self.documents}; it must be more than 0")
+        for name in ("tokens", "documents", "bytes"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"published {name} is {value}; it must be more than 0")
+        if not 0 <= self.within < self.tokens:
+            raise ConfigError(
+                f"published within is {self.within}; it is half the last digit of {self.tokens:,}, 0 for an exact count"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """One source of a mix: how much of it is taken, stated in exactly one of three ways.
+class Source(Share):
+    """One source of a mix: its share, and the bounds that no plan may leave.
 
-    `source_percent` = tokens taken / tokens of the source x 100 (400 is four passes); `mix_percent` = tokens taken /
-    tokens of the mix x 100, of the manifest's `total_tokens`; `tokens` = tokens taken.
-    `arrays` is the folder or s3:// prefix of its token arrays; `reference` says where the numbers come from.
+    `arrays` is the folder or s3:// prefix of its token arrays; `max_epochs` the most passes, `min_tokens` the fewest tokens
+    that are taken of it; `reference` says where the numbers come from.
     """
 
     arrays: str | None = None
-    source_percent: float | None = None
-    mix_percent: float | None = None
-    tokens: int | None = None
+    max_epochs: float | None = None
+    min_tokens: int | None = None
     published: Published | None = None
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        shares = {"source_percent": self.source_percent, "mix_percent": self.mix_percent, "tokens": self.tokens}
-        given = [name for name, value in shares.items() if value is not None]
-        if len(given) != 1:
-            raise ConfigError(f"{' and '.join(given) or 'no share'} given; give exactly one of {', '.join(shares)}")
-        value = shares[given[0]]
-        assert value is not None
-        if not math.isfinite(value) or value <= 0:
-            raise ConfigError(f"{given[0]} is {value}; it must be more than 0 (leave a source out to take none of it)")
-        if self.mix_percent is not None and self.mix_percent > 100:
-            raise ConfigError(f"mix_percent is {self.mix_percent}; a source is at most 100 % of its mix")
+        super().__post_init__()
+        if self.max_epochs is not None and (not math.isfinite(self.max_epochs) or self.max_epochs <= 0):
+            raise ConfigError(f"max_epochs is {self.max_epochs}; it must be more than 0")
+        if self.min_tokens is not None and self.min_tokens <= 0:
+            raise ConfigError(f"min_tokens is {self.min_tokens}; it must be more than 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Share):
+    """The share of all sources below a name that state none themselves.
+
+    `source_percent` holds for each of them; of `mix_percent`, `tokens` and `rest` each gives tokens in proportion to what
+    it holds, so that all are seen equally often.
+    """
+
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.given():
+            raise ConfigError(f"no share given; give exactly one of {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expect:
-    """What was published about the mix, to be compared with what a plan computes; nothing is made to fit it."""
+    """What was published about the mix, to be compared with what a plan computes; nothing is made to fit it.
 
-    mix_percent: dict[str, float]
+    `tokens` is the mix's total, `mix_percent` that of a source or of a group, as printed.
+    """
+
+    tokens: int | None = None
+    mix_percent: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One share and the sources that it is of: one source, or the members of a group that state none."""
+
+    name: str
+    share: Share
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One mix. Valid on construction: what cannot be planned raises ConfigError.
+    """One mix. Valid on construction: what cannot be planned whatever the populations raises ConfigError.
 
     `tokenizer` names the tokenizer of all its arrays; `seed` decides, with each source's name and document ids, which
-    documents are taken and in which order they stand. `total_tokens` is needed by, and only by, `mix_percent`.
+    documents are taken and in which order they stand. A source's name may be a path: `math/metamath` is of group `math`.
+    `total_tokens` is what `mix_percent` and `rest` are shares of; without it, the sources of stated size are what the
+    `mix_percent` of the others leave of 100. `nominal_tokens` is the size that the name says, `against` the bundled mix
+    that this one is a variant of: both only for a plan's warnings.
     """
 
     name: str
     tokenizer: str
     seed: int
     sources: dict[str, Source]
+    groups: dict[str, Group] = field(default_factory=dict)
     total_tokens: int | None = None
+    nominal_tokens: int | None = None
+    training: Training | None = None
+    against: str | None = None
     expect: Expect | None = None
     description: str | None = None
     reference: str | None = None
@@ -92,26 +129,72 @@ class Manifest:
             raise ConfigError(f"name {self.name!r} is not allowed; use letters, digits, '.', '_' and '-' (it names files)")
         if not self.sources:
             raise ConfigError("sources is empty; name at least one")
-        for name in self.sources:
+        for name in (*self.sources, *self.groups):
             if not _NAME.match(name):
                 raise ConfigError(f"source {name!r} is not allowed; use letters, digits, '.', '_', '-', and '/' between them")
-        if self.expect is not None and (unknown := sorted(self.expect.mix_percent.keys() - self.sources.keys())):
-            raise ConfigError(f"expect.mix_percent names {', '.join(unknown)}; the sources are {', '.join(self.sources)}")
+        for name in ("total_tokens", "nominal_tokens"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ConfigError(f"{name} is {value}; it must be more than 0")
+        self._check_names()
         self._check_total()
 
+    def claims(self) -> tuple[Claim, ...]:
+        """Every share once, in the order of the first source that it is of."""
+        owners = {name: name if source.given() else group_of(name, self.groups) for name, source in self.sources.items()}
+        if unstated := [name for name, owner in owners.items() if owner is None]:
+            raise ConfigError(
+                f"no share given for {', '.join(unstated)}; give exactly one of {', '.join(KINDS)}, or a group that has one"
+            )
+        shares: dict[str, Share] = {**self.groups, **{name: source for name, source in self.sources.items() if source.given()}}
+        return tuple(
+            Claim(name=owner, share=shares[owner], sources=tuple(name for name in owners if owners[name] == owner))
+            for owner in dict.fromkeys(owner for owner in owners.values() if owner is not None)
+        )
+
+    def _check_names(self) -> None:
+        for name in self.sources:
+            if inner := [other for other in self.sources if other.startswith(name + "/")]:
+                raise ConfigError(f"source {name!r} has others below it ({', '.join(inner)}); make it a group, or leave them out")
+        used = {claim.name for claim in self.claims()}
+        if idle := sorted(self.groups.keys() - used):
+            raise ConfigError(f"group {', '.join(idle)} is the share of no source; the sources are {', '.join(self.sources)}")
+        known = {*self.sources, *group_names(self.sources)}
+        if self.expect is not None and (unknown := sorted(self.expect.mix_percent.keys() - known)):
+            raise ConfigError(f"expect.mix_percent names {', '.join(unknown)}; the sources are {', '.join(self.sources)}")
+
     def _check_total(self) -> None:
-        asked = [exact(source.mix_percent) for source in self.sources.values() if source.mix_percent is not None]
-        if self.total_tokens is not None and self.total_tokens <= 0:
-            raise ConfigError(f"total_tokens is {self.total_tokens}; it must be more than 0")
-        if asked and self.total_tokens is None:
+        shares = [claim.share for claim in self.claims()]
+        asked = [exact(share.mix_percent) for share in shares if share.mix_percent is not None]
+        rest = any(share.rest is not None for share in shares)
+        if self.total_tokens is None and rest:
+            raise ConfigError("rest is what the others leave of total_tokens, which is missing; give total_tokens")
+        if self.total_tokens is None and len(asked) == len(shares):
             raise ConfigError("mix_percent is a share of total_tokens, which is missing; give total_tokens")
-        if not asked and self.total_tokens is not None:
-            raise ConfigError("total_tokens is given but no source has a mix_percent, so nothing uses it; leave it out")
+        if self.total_tokens is not None and not asked and not rest:
+            raise ConfigError(
+                "total_tokens is given but no source has a mix_percent or takes the rest, so nothing uses it; leave it out"
+            )
         difference = sum(asked, Fraction(0)) - 100
-        if len(asked) == len(self.sources) and abs(difference) > _PERCENT_SUM_TOLERANCE:
+        if asked and len(asked) == len(shares) and abs(difference) > _PERCENT_SUM_TOLERANCE:
             raise ConfigError(f"the mix_percent of the sources sum to {float(difference + 100):g}; they must sum to 100")
-        if len(asked) < len(self.sources) and difference > 0:
-            raise ConfigError(f"the mix_percent of the sources sum to {float(difference + 100):g}; more than the whole mix")
+        if len(asked) < len(shares) and difference >= 0:
+            raise ConfigError(
+                f"the mix_percent of the sources sum to {float(difference + 100):g}; nothing is left for the others"
+            )
+
+
+def group_of(name: str, groups: Iterable[str]) -> str | None:
+    """The innermost of `groups` that a source is in: of `math/tinygsm-mind/two-students` rather tinygsm-mind than math."""
+    return max((group for group in groups if name.startswith(group + "/")), key=len, default=None)
+
+
+def group_names(sources: Iterable[str]) -> list[str]:
+    """Every group that sources are in, outer before inner: `math`, `math/tinygsm-mind`."""
+    found: dict[str, None] = {}
+    for name in sources:
+        parts = name.split("/")
+        found.update({"/".join(parts[:depth]): None for depth in range(1, len(parts))})
+    return list(found)
 
 
 def load(path: Path) -> Manifest:

@@ -8,27 +8,31 @@ from fractions import Fraction
 from typing import Literal
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.manifest import Manifest, exact
-
-# Sources of which some ask for a Mix % and some for a Source % rarely add up to the last token; this far off, they contradict.
-_TOTAL_TOLERANCE = Fraction(1, 1000)
+from dolmino_cli.mix.manifest import Manifest, group_names
+from dolmino_cli.mix.share import exact
+from dolmino_cli.mix.solve import apportion, solve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """What a source holds. `kind` says where the numbers come from: its token arrays, or a published table."""
+    """What a source holds. `kind` says where the numbers come from: its token arrays, or a published table.
+
+    `within` is half the last printed digit of a published count of tokens; `bytes` are those of the documents, where known.
+    """
 
     tokens: int
     documents: int | None
     kind: Literal["arrays", "published"]
+    within: int = 0
+    bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedSource:
-    """One row of a plan. Fractions are exact; percents are of 100."""
+    """One row of a plan. Fractions are exact; percents are of 100, None where the source's size is not known."""
 
     name: str
-    available: Population
+    available: Population | None
     tokens: int
     """Tokens to take, already scaled."""
     mix_tokens: int
@@ -36,14 +40,14 @@ class PlannedSource:
     expected_mix_percent: Fraction | None
 
     @property
-    def source_percent(self) -> Fraction:
-        """Tokens taken / tokens of the source x 100."""
-        return Fraction(100 * self.tokens, self.available.tokens)
+    def epochs(self) -> Fraction | None:
+        """How many times an average document of the source is seen."""
+        return None if self.available is None else Fraction(self.tokens, self.available.tokens)
 
     @property
-    def epochs(self) -> Fraction:
-        """How many times an average document of the source is seen."""
-        return Fraction(self.tokens, self.available.tokens)
+    def source_percent(self) -> Fraction | None:
+        """Tokens taken / tokens of the source x 100."""
+        return None if self.epochs is None else 100 * self.epochs
 
     @property
     def mix_percent(self) -> Fraction:
@@ -63,76 +67,87 @@ class MixPlan:
     name: str
     scale: float
     sources: tuple[PlannedSource, ...]
+    expected_groups: Mapping[str, Fraction]
+    """The published Mix % of groups."""
 
     @property
     def tokens(self) -> int:
         """Tokens of the whole mix."""
         return sum(source.tokens for source in self.sources)
 
+    @property
+    def groups(self) -> tuple[PlannedSource, ...]:
+        """Each group of sources as if it were one, outer before inner."""
+        return tuple(self._group(name) for name in group_names(source.name for source in self.sources))
+
+    def _group(self, name: str) -> PlannedSource:
+        members = [source for source in self.sources if source.name.startswith(name + "/")]
+        return PlannedSource(
+            name=name,
+            available=_together([source.available for source in members]),
+            tokens=sum(source.tokens for source in members),
+            mix_tokens=self.tokens,
+            expected_mix_percent=self.expected_groups.get(name),
+        )
+
 
 def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: float = 1.0) -> MixPlan:
-    """Tokens to take of every source, each times `scale`.
+    """Tokens to take of every source, each times `scale`, in whole numbers by largest remainder.
 
-    A share that is no whole number of tokens is rounded to the nearest, half up; where all sources ask for a Mix %, the
-    total is met exactly (largest remainder, ties to the earlier source). Raises ConfigError for a source without
-    population or without tokens, and for shares that contradict `total_tokens`.
+    A source of unknown size can be planned where its share needs none. Raises ConfigError for a source without tokens, for
+    shares and bounds that contradict each other or `total_tokens`, and for a scale that passes a source's `max_epochs`.
     """
     if not 0 < scale < float("inf"):
         raise ConfigError(f"scale is {scale}; it must be more than 0 (1 is the mix as the manifest says it)")
     for name in manifest.sources:
-        if name not in populations:
-            raise ConfigError(f"source {name!r} has neither token arrays nor published tokens; give one of them")
-        if populations[name].tokens <= 0:
+        if name in populations and populations[name].tokens <= 0:
             raise ConfigError(f"source {name!r} has no tokens in its {populations[name].kind}; nothing can be taken of it")
-    exact_tokens = _exact_tokens(manifest, populations, exact(scale))
-    if all(source.mix_percent is not None for source in manifest.sources.values()):
-        taken = _largest_remainder(exact_tokens, _round_half_up(sum(exact_tokens.values(), Fraction(0))))
-    else:
-        taken = {name: _round_half_up(tokens) for name, tokens in exact_tokens.items()}
+    wanted = solve(manifest, {name: population.tokens for name, population in populations.items()})
+    _check_caps(manifest, populations, wanted, scale)
+    taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()})
     mix_tokens = sum(taken.values())
     if mix_tokens == 0:
         raise ConfigError(f"scale {scale:g} leaves no token of any source of {manifest.name!r}; use a larger one")
-    published = manifest.expect.mix_percent if manifest.expect else {}
+    published = {name: exact(percent) for name, percent in (manifest.expect.mix_percent if manifest.expect else {}).items()}
     rows = tuple(
         PlannedSource(
             name=name,
-            available=populations[name],
+            available=populations.get(name),
             tokens=tokens,
             mix_tokens=mix_tokens,
-            expected_mix_percent=exact(published[name]) if name in published else None,
+            expected_mix_percent=published.get(name),
         )
         for name, tokens in taken.items()
     )
-    return MixPlan(name=manifest.name, scale=scale, sources=rows)
+    groups = {name: percent for name, percent in published.items() if name not in manifest.sources}
+    return MixPlan(name=manifest.name, scale=scale, sources=rows, expected_groups=groups)
 
 
-def _exact_tokens(manifest: Manifest, populations: Mapping[str, Population], scale: Fraction) -> dict[str, Fraction]:
-    tokens: dict[str, Fraction] = {}
+def _check_caps(manifest: Manifest, populations: Mapping[str, Population], wanted: Mapping[str, Fraction], scale: float) -> None:
     for name, source in manifest.sources.items():
-        if source.source_percent is not None:
-            tokens[name] = populations[name].tokens * exact(source.source_percent) / 100
-        elif source.mix_percent is not None:
-            assert manifest.total_tokens is not None
-            tokens[name] = manifest.total_tokens * exact(source.mix_percent) / 100
-        else:
-            assert source.tokens is not None
-            tokens[name] = Fraction(source.tokens)
-    total = sum(tokens.values(), Fraction(0))
-    if manifest.total_tokens is not None and abs(total - manifest.total_tokens) > manifest.total_tokens * _TOTAL_TOLERANCE:
-        raise ConfigError(
-            f"the sources of {manifest.name!r} take {_round_half_up(total):,} tokens in all, total_tokens says"
-            f" {manifest.total_tokens:,}; change total_tokens or a share so that they agree within 0.1 %"
-        )
-    return {name: wanted * scale for name, wanted in tokens.items()}
+        if source.max_epochs is None:
+            continue
+        epochs = wanted[name] * exact(scale) / populations[name].tokens
+        if epochs > exact(source.max_epochs):
+            raise ConfigError(
+                f"infeasible: scale {scale:g} takes {name} {float(epochs):.4g} times, its max_epochs is {source.max_epochs:g};"
+                " use a smaller scale, or raise max_epochs"
+            )
 
 
-def _round_half_up(value: Fraction) -> int:
-    return int((2 * value.numerator + value.denominator) // (2 * value.denominator))
+def _together(populations: list[Population | None]) -> Population | None:
+    known = [population for population in populations if population is not None]
+    if len(known) < len(populations):
+        return None
+    return Population(
+        tokens=sum(population.tokens for population in known),
+        documents=_sum_of([population.documents for population in known]),
+        kind="arrays" if all(population.kind == "arrays" for population in known) else "published",
+        within=sum(population.within for population in known),
+        bytes=_sum_of([population.bytes for population in known]),
+    )
 
 
-def _largest_remainder(exact_tokens: Mapping[str, Fraction], total: int) -> dict[str, int]:
-    """Whole numbers that sum to `total`, each the floor of its exact value or one more."""
-    floors = {name: tokens.numerator // tokens.denominator for name, tokens in exact_tokens.items()}
-    by_remainder = sorted(exact_tokens, key=lambda name: floors[name] - exact_tokens[name])  # stable: ties keep their order
-    lifted = set(by_remainder[: total - sum(floors.values())])
-    return {name: floor + (name in lifted) for name, floor in floors.items()}
+def _sum_of(numbers: list[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None

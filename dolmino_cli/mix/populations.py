@@ -30,7 +30,13 @@ class SourceArrays:
 def published_populations(manifest: Manifest) -> dict[str, Population]:
     """The published size of every source that states one."""
     return {
-        name: Population(tokens=source.published.tokens, documents=source.published.documents, kind="published")
+        name: Population(
+            tokens=source.published.tokens,
+            documents=source.published.documents,
+            kind="published",
+            within=source.published.within,
+            bytes=source.published.bytes,
+        )
         for name, source in manifest.sources.items()
         if source.published is not None
     }

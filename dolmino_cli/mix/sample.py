@@ -1,36 +1,50 @@
 """Write a mix: choose documents by keyed hash, bring them into the order of a second one, and lock what came out.
 
-    manifest or lock, token arrays ──choose──▶ selections ──scatter──▶ scratch ──gather──▶ part-NNNNN.npy, .csv.gz ──▶ lock
+    manifest or lock, token arrays ──mix_rows──▶ every part's documents ──write_part──▶ part-NNNNN.* ──▶ lock
 
-An external shuffle in bounded memory: a worker holds one chunk of a source file, or one part of the mix (`tokens_per_file`).
-What is written depends on the manifest, the scale, `tokens_per_file` and the sources' documents: not on workers, nor on how
-the sources are cut into files.
+In bounded memory: rows (documents without their tokens) are sorted a table at a time, a worker holds the rows of one part, and
+tokens pass from the sources to the part some MB at a time. What is written depends on the manifest, the scale,
+`tokens_per_file`, `sequence_length` and the sources' documents: not on workers or memory, nor on how sources are cut into files.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dolmino_cli.errors import DataError
-from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.mix import folder
-from dolmino_cli.mix.choose import PRELOAD, choose
-from dolmino_cli.mix.gather import Scattered, part_count
+from dolmino_cli.mix.choose import PRELOAD, Watch, unwatched
 from dolmino_cli.mix.lock import Lock, LockedSource, MixPart
+from dolmino_cli.mix.lock_selection import locked
+from dolmino_cli.mix.memory import MEMORY_BYTES, Budget, documents_per_token
+from dolmino_cli.mix.mix_rows import MixedRows, mix_rows
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.prepare import Prepared, describe, prepare
-from dolmino_cli.mix.scatter import ScatterTask, scatter
-from dolmino_cli.mix.select import Selection
 from dolmino_cli.mix.write_part import PartTask, WrittenPart, write_part
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays as token_arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """What changes nothing of what is written: `memory_bytes` is for all processes together; `scratch` is a local folder.
+
+    `copy_sources` copies what is taken of local sources to scratch, as is done with remote ones: for slow or shared disks.
+    """
+
+    workers: int = 1
+    memory_bytes: int = MEMORY_BYTES
+    scratch: str | None = None
+    copy_sources: bool = False
+    watch: Watch = unwatched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,44 +69,29 @@ def sample(
     output: str,
     arrays_root: str | None = None,
     scale: float | None = None,
-    workers: int = 1,
     tokens_per_file: int | None = None,
     sequence_length: int | None = None,
-    scratch: str | None = None,
     lock_path: str | None = None,
-    counters: Counters | None = None,
+    workers: int = 1,
+    memory_bytes: int = MEMORY_BYTES,
+    scratch: str | None = None,
+    copy_sources: bool = False,
 ) -> SampleResult:
     """Write the mix into `output` (a folder or s3:// prefix of its own) and its lock to `<output>/<name>.lock.json`.
 
-    `scale` multiplies the tokens taken of every source. `scratch` is a local folder with room for the mix (default: inside a
-    local output). `lock_path` is a local file for a second copy of the lock. From a lock, outputs that are not the lock's
-    raise DataError naming the first. Over a finished output this does nothing; over another mix's it raises ConfigError.
+    `scale` multiplies the tokens taken of every source. `scratch` is a local folder (default: inside a local output).
+    `lock_path` is a local file for a second copy of the lock. From a lock, outputs that are not the lock's raise DataError
+    naming the first. Over a finished output this does nothing; over another mix's it raises ConfigError, and so it does when
+    `memory_bytes` is too little for `workers` and `tokens_per_file`.
     """
-    return sample_prepared(
-        prepare(
-            manifest_or_lock,
-            arrays_root=arrays_root,
-            scale=scale,
-            tokens_per_file=tokens_per_file,
-            sequence_length=sequence_length,
-        ),
-        output=output,
-        workers=workers,
-        scratch=scratch,
-        lock_path=lock_path,
-        counters=counters,
+    prepared = prepare(
+        manifest_or_lock, arrays_root=arrays_root, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
     )
+    how = How(workers=workers, memory_bytes=memory_bytes, scratch=scratch, copy_sources=copy_sources)
+    return sample_prepared(prepared, output=output, lock_path=lock_path, how=how)
 
 
-def sample_prepared(
-    prepared: Prepared,
-    *,
-    output: str,
-    workers: int = 1,
-    scratch: str | None = None,
-    lock_path: str | None = None,
-    counters: Counters | None = None,
-) -> SampleResult:
+def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = None, how: How | None = None) -> SampleResult:
     """As `sample`, of what `prepare` returned (so that a plan can be shown before the work begins)."""
     place = Output(output)
     found = folder.look(place, prepared.request)
@@ -100,7 +99,7 @@ def sample_prepared(
     if found.lock is not None and found.complete:
         lock = found.lock
     else:
-        lock = _write(prepared, place, expected=prepared.lock or found.lock, workers=workers, scratch=scratch, counters=counters)
+        lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how or How())
         place.put(name, lock.to_json())
         folder.end(place)
     if lock_path is not None:
@@ -110,37 +109,64 @@ def sample_prepared(
     )
 
 
-def _write(
-    prepared: Prepared, output: Output, *, expected: Lock | None, workers: int, scratch: str | None, counters: Counters | None
-) -> Lock:
+def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: How) -> Lock:
     """Everything but the lock file. `expected`: what must come out."""
+    budget = Budget(memory_bytes=how.memory_bytes, workers=how.workers)
+    tokens_per_file = prepared.request.tokens_per_file
+    budget.check_part(min(tokens_per_file, prepared.plan.tokens), documents_per_token(prepared.plan.sources))
     folder.begin(output)
-    workspace = folder.fresh_scratch(output, scratch)
+    workspace = folder.fresh_scratch(output, how.scratch)
     try:
-        files = prepared.files()
-        chosen = choose(prepared.plan, files, seed=prepared.manifest.seed, workers=workers)
-        taken = sum(selection.tokens for selection in chosen.values())
-        tasks = [
-            ScatterTask(file=file, selection=chosen[file.source], seed=prepared.manifest.seed, scratch=workspace, name=f"{i:06d}")
-            for i, file in enumerate(files)
-        ]
-        counts = [count for _, count in run_tasks(scatter, tasks, workers=workers, counters=counters, preload=PRELOAD)]
-        assert sum(tokens for _, tokens in counts) == taken, "the tokens scattered are not those chosen"
-        parts = _part_tasks(prepared, tasks, part_count(taken, prepared.request.tokens_per_file), output)
-        written = [part for _, part in run_tasks(write_part, parts, workers=workers, counters=counters, preload=PRELOAD)]
+        mixed = mix_rows(
+            prepared.plan,
+            prepared.files(),
+            seed=prepared.manifest.seed,
+            tokens_per_file=tokens_per_file,
+            scratch=workspace,
+            budget=budget,
+            copy_sources=how.copy_sources,
+            watch=how.watch,
+        )
+        written = _write_parts(prepared, mixed, output, how)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
-    present = sorted((part for part in written if part is not None), key=lambda part: part.part.name)
-    outputs = [part.part for part in present]
-    assert sum(part.tokens for part in outputs) == taken, "the tokens gathered are not those scattered"
-    lock = _lock(prepared, chosen, present)
+    outputs = [part.part for part in written]
+    assert sum(part.tokens for part in outputs) == mixed.tokens, "the tokens written are not those chosen"
+    lock = _with_outputs(locked(prepared, mixed.selections), written)
     if expected is not None:
         _check_selection(expected, lock, output)
         if expected.outputs is not None:
             _check_outputs(expected.outputs, outputs, output)
             lock = expected
-    output.put(token_arrays.NAME, describe(prepared, [part.array_file() for part in outputs], output.root).to_json())
-    return lock
+    description = describe(prepared, [part.array_file() for part in outputs], output.root).to_json()
+    output.put(token_arrays.NAME, description)
+    return dataclasses.replace(lock, arrays_json_sha256=hashlib.sha256(description).hexdigest())
+
+
+def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, how: How) -> list[WrittenPart]:
+    sources = tuple(prepared.manifest.sources)
+
+    def tasks() -> Iterator[PartTask]:
+        for part, slices in mixed.parts(sources):
+            yield PartTask(
+                part=part,
+                slices=slices,
+                token_files=mixed.token_files,
+                sources=sources,
+                sequence_length=prepared.request.sequence_length,
+                dtype=next(iter(prepared.arrays.values())).arrays.dtype,
+                output=output,
+            )
+
+    written: list[WrittenPart] = []
+    done = 0
+    with how.watch("write", mixed.tokens, "tokens") as say:
+        say(0, "")
+        for _, result in run_tasks(write_part, tasks(), workers=how.workers, preload=PRELOAD):
+            written.append(result)
+            done += result.part.tokens
+            say(done, f"{len(written):,} parts")
+    return sorted(written, key=lambda written: written.part.name)
 
 
 def _check_selection(expected: Lock, now: Lock, output: Output) -> None:
@@ -149,25 +175,6 @@ def _check_selection(expected: Lock, now: Lock, output: Output) -> None:
             locked, found = getattr(want, field), getattr(now.sources[name], field)
             if locked != found:
                 raise DataError(f"differs from the lock: {field} of {name} is {found}, the lock says {locked}", path=output.root)
-
-
-def _part_tasks(prepared: Prepared, scattered: Sequence[ScatterTask], parts: int, output: Output) -> list[PartTask]:
-    order = list(prepared.manifest.sources)
-    files = tuple(Scattered(name=task.name, source=order.index(task.file.source)) for task in scattered)
-    first = scattered[0]
-    return [
-        PartTask(
-            scratch=first.scratch,
-            scattered=files,
-            part=part,
-            parts=parts,
-            sources=tuple(order),
-            sequence_length=prepared.request.sequence_length,
-            dtype=first.file.dtype,
-            output=output,
-        )
-        for part in range(parts)
-    ]
 
 
 def _check_outputs(expected: Sequence[MixPart], written: Sequence[MixPart], output: Output) -> None:
@@ -181,35 +188,11 @@ def _check_outputs(expected: Sequence[MixPart], written: Sequence[MixPart], outp
                 raise DataError(problem, path=output.path(have.name))
 
 
-def _lock(prepared: Prepared, chosen: Mapping[str, Selection], written: Sequence[WrittenPart]) -> Lock:
+def _with_outputs(lock: Lock, written: Sequence[WrittenPart]) -> Lock:
+    """The lock of the selection, now that its parts are there."""
     repeated = np.sum([part.repeated_ids for part in written], axis=0)
-    mix_tokens = sum(selection.tokens for selection in chosen.values())
-    sources = {}
-    for place, row in enumerate(prepared.plan.sources):
-        arrays, selection = prepared.arrays[row.name], chosen[row.name]
-        sources[row.name] = LockedSource(
-            arrays=arrays.arrays.root,
-            arrays_json_sha256=arrays.arrays_json_sha256,
-            tokens=arrays.arrays.totals["tokens"],
-            documents=arrays.arrays.totals["documents"],
-            target_tokens=row.tokens,
-            taken_tokens=selection.tokens,
-            taken_documents=selection.documents,
-            repeated_ids=int(repeated[place]),
-            whole_passes=selection.passes,
-            last_key=f"{selection.last.key:016x}" if selection.last else None,
-            source_percent=round(100 * selection.tokens / arrays.arrays.totals["tokens"], 9),
-            mix_percent=round(100 * selection.tokens / mix_tokens, 9),
-            files=arrays.arrays.files,
-        )
-    return Lock(
-        manifest_sha256=prepared.manifest_sha256,
-        manifest=prepared.manifest,
-        scale=prepared.request.scale,
-        tokens_per_file=prepared.request.tokens_per_file,
-        sequence_length=prepared.request.sequence_length,
-        tokenizer=prepared.request.tokenizer,
-        dtype=prepared.request.dtype,
-        sources=sources,
-        outputs=[part.part for part in written],
-    )
+    sources = {
+        name: dataclasses.replace(source, repeated_ids=int(repeated[place]))
+        for place, (name, source) in enumerate(lock.sources.items())
+    }
+    return dataclasses.replace(lock, sources=sources, outputs=[part.part for part in written])

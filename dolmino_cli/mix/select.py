@@ -4,8 +4,8 @@ Documents are ranked by (hash of (seed, source, id), file, row); the partial pas
 first that reaches or passes the target, so it overshoots by less than one document. The ranking knows neither target nor
 sharding nor workers: a smaller share is a subset of a larger one. (File and row only part documents of equal id.)
 
-Memory stays bounded without sorting a source: a first reading sums tokens per hash prefix, which finds the one prefix in
-which the target is reached; a second keeps that prefix's documents only (1 in 65,536), and sorts those.
+Memory stays bounded without sorting a source: tokens are summed per hash prefix, which finds the one prefix in which the
+target is reached; only that prefix's documents (1 in 65,536) are sorted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 PREFIX_BITS = 16
+PREFIXES = 1 << PREFIX_BITS
 _SHIFT = np.uint64(64 - PREFIX_BITS)
 
 
@@ -41,16 +42,17 @@ class Selection:
     """Taken in all, each copy counted."""
     tokens: int
 
-    def copies_of(self, keys: np.ndarray, *, file: int, first_row: int) -> list[np.ndarray]:
-        """For each copy of the mix, a mask over consecutive documents of a file: are they in it? Full passes come first.
+    def copies_of(self, keys: np.ndarray, *, files: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+        """For each copy of the mix, a mask over documents of the source: are they in it? Full passes come first.
 
-        `keys` (uint64) are the hashes of documents first_row, first_row + 1, ... of the file.
+        `keys` (uint64) are the documents' hashes, `files` and `rows` (int64) where each stands.
         """
         copies = [np.ones(len(keys), np.bool_)] * self.passes
         if self.last is not None:
             taken = keys < np.uint64(self.last.key)
             ties = np.flatnonzero(keys == np.uint64(self.last.key))
-            taken[ties] = (file < self.last.file) | ((file == self.last.file) & (first_row + ties <= self.last.row))
+            before = (files[ties] == self.last.file) & (rows[ties] <= self.last.row)
+            taken[ties] = (files[ties] < self.last.file) | before
             copies.append(taken)
         return copies
 
@@ -59,12 +61,12 @@ class Selection:
 class Histogram:
     """Tokens and documents per hash prefix; adds up over batches, files and workers."""
 
-    tokens: np.ndarray = field(default_factory=lambda: np.zeros(1 << PREFIX_BITS, np.int64))
-    documents: np.ndarray = field(default_factory=lambda: np.zeros(1 << PREFIX_BITS, np.int64))
+    tokens: np.ndarray = field(default_factory=lambda: np.zeros(PREFIXES, np.int64))
+    documents: np.ndarray = field(default_factory=lambda: np.zeros(PREFIXES, np.int64))
 
     def add_documents(self, keys: np.ndarray, lengths: np.ndarray) -> None:
         """Count documents of hash `keys` (uint64) and `lengths` (int64, tokens)."""
-        prefixes = (keys >> _SHIFT).astype(np.int64)
+        prefixes = prefixes_of(keys)
         np.add.at(self.tokens, prefixes, lengths)
         np.add.at(self.documents, prefixes, 1)
 
@@ -112,7 +114,12 @@ def find_boundary(histogram: Histogram, wanted_tokens: int) -> Boundary:
 
 def in_boundary(keys: np.ndarray, boundary: Boundary) -> np.ndarray:
     """Positions of the `keys` that have the boundary's prefix."""
-    return np.flatnonzero((keys >> _SHIFT) == np.uint64(boundary.prefix))
+    return np.flatnonzero(prefixes_of(keys) == boundary.prefix)
+
+
+def prefixes_of(keys: np.ndarray) -> np.ndarray:
+    """The first PREFIX_BITS bits of each hash, int64."""
+    return (keys >> _SHIFT).astype(np.int64)
 
 
 def find_last(boundary: Boundary, parts: Iterable[BoundaryDocuments], wanted_tokens: int) -> tuple[Rank, int, int]:

@@ -1,7 +1,11 @@
-"""One output part, gathered from scratch and made to appear: tokens, rows, documents, and which windows repeat themselves."""
+"""One output part, made to appear: tokens, rows, documents, and which windows repeat themselves.
+
+While a thread hashes and writes one slab of tokens, the next is read, and another thread writes the rows.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dolmino_cli.executors.counters import advance
-from dolmino_cli.mix.gather import Gathered, Scattered, gather
+from dolmino_cli.mix.gather import Gathered, Slice, gather
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import SCHEMA, provenance_name, write_provenance
 from dolmino_cli.mix.repeated import WindowSearch
 from dolmino_cli.mix.rows import SOURCE_SEPARATOR, write_rows
-from dolmino_cli.mix.scatter import WRITE_BUFFER_BYTES, write_documents
+from dolmino_cli.mix.token_files import TokenFiles, read_in_order
 from dolmino_cli.mix.windows import pack_windows, repeated_name
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.tokens.arrays import numpy_dtype
@@ -27,10 +30,9 @@ from dolmino_cli.tokens.arrays import numpy_dtype
 class PartTask:
     """One part of the mix to write; `sources` are their names in the manifest's order."""
 
-    scratch: Path
-    scattered: tuple[Scattered, ...]
     part: int
-    parts: int
+    slices: tuple[Slice, ...]
+    token_files: tuple[Path, ...]
     sources: tuple[str, ...]
     sequence_length: int
     dtype: Literal["uint16", "uint32"]
@@ -45,30 +47,27 @@ class WrittenPart:
     repeated_ids: np.ndarray
 
 
-def write_part(task: PartTask) -> WrittenPart | None:
-    """Write the part's four files; None, and no file, for a slice of the key space without documents."""
-    gathered = gather(task.scratch, task.scattered, part=task.part, parts=task.parts, dtype=numpy_dtype(task.dtype).str)
-    if len(gathered.lengths) == 0:
-        return None
+def write_part(task: PartTask) -> WrittenPart:
+    """Write the part's four files."""
+    gathered = gather(task.slices)
     name = f"part-{task.part:05d}.npy"
     ends = np.cumsum(gathered.lengths)
-    search = WindowSearch(task.sequence_length, gathered.tokens.dtype)
     with ExitStack() as stack:
         array, index, documents, repeated = (
             stack.enter_context(task.output.create(file))
             for file in (name, f"{name.removesuffix('.npy')}.csv.gz", provenance_name(name), repeated_name(name))
         )
-        _write_tokens(gathered, array, search)
-        write_rows(index, ends, gathered.id, _mix_src(gathered, task.sources), gathered.loc)
-        write_provenance(documents, _documents(gathered, ends))
-        windows = search.found()
+        rows_writer, array_writer = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
+        rows = rows_writer.submit(_write_documents, gathered, ends, task.sources, index, documents)
+        windows = _write_tokens(task, gathered, array, array_writer)
+        rows.result()
         repeated.write(pack_windows(windows))
         # The array last: whoever finds it finds its documents.
         for pending in (repeated, documents, index, array):
             pending.publish()
         part = MixPart(
             name=name,
-            tokens=len(gathered.tokens),
+            tokens=int(ends[-1]),
             documents=len(ends),
             bytes=array.bytes,
             sha256=array.sha256,
@@ -78,29 +77,36 @@ def write_part(task: PartTask) -> WrittenPart | None:
             windows=len(windows),
             repeated_windows=int(windows.sum()),
         )
-    advance(documents=part.documents, bytes=part.bytes)
     counts = np.bincount(gathered.source[gathered.repeated], minlength=len(task.sources))
     return WrittenPart(part=part, repeated_ids=counts)
 
 
-def _write_tokens(gathered: Gathered, array: Pending, search: WindowSearch) -> None:
-    dtype = gathered.tokens.dtype
-    buffer = np.empty(WRITE_BUFFER_BYTES // dtype.itemsize, dtype)
+def _write_tokens(task: PartTask, gathered: Gathered, array: Pending, writer: ThreadPoolExecutor) -> np.ndarray:
+    """Write the array; which of its windows repeat themselves."""
+    dtype = numpy_dtype(task.dtype)
+    search = WindowSearch(task.sequence_length, dtype)
 
-    def write(view: memoryview) -> None:
-        array.write(view)
-        search.add(np.frombuffer(view, dtype))
+    def write(tokens: np.ndarray) -> None:
+        array.write(tokens)
+        search.add(tokens)
 
-    write_documents(gathered.tokens, gathered.starts, gathered.lengths, buffer, write)
+    written: Future[None] | None = None
+    with TokenFiles(task.token_files) as files:
+        for tokens in read_in_order(files, gathered, dtype):
+            if written is not None:
+                written.result()
+            written = writer.submit(write, tokens)
+    if written is not None:
+        written.result()
     array.close()
+    return search.found()
 
 
-def _mix_src(gathered: Gathered, sources: tuple[str, ...]) -> pa.LargeStringArray:
+def _write_documents(gathered: Gathered, ends: np.ndarray, sources: tuple[str, ...], index: Pending, documents: Pending) -> None:
     names = pa.array(sources, pa.large_string()).take(pa.array(gathered.source))
-    return pc.binary_join_element_wise(names, gathered.src, pa.scalar(SOURCE_SEPARATOR, pa.large_string()))
-
-
-def _documents(gathered: Gathered, ends: np.ndarray) -> pa.RecordBatch:
+    src = pc.binary_join_element_wise(names, gathered.src, pa.scalar(SOURCE_SEPARATOR, pa.large_string()))
+    write_rows(index, ends, gathered.id, src, gathered.loc)
     columns = {"key": gathered.keys, "end": ends, "source": gathered.source, "copy": gathered.copy}
     columns |= {"id": gathered.id, "src": gathered.src.dictionary_encode(), "loc": gathered.loc}
-    return pa.RecordBatch.from_arrays([pa.array(columns[name]) for name in SCHEMA.names], schema=SCHEMA)
+    batch = pa.RecordBatch.from_arrays([pa.array(columns[name]) for name in SCHEMA.names], schema=SCHEMA)
+    write_provenance(documents, batch)

@@ -5,40 +5,58 @@ from __future__ import annotations
 from rich.table import Table
 
 from dolmino_cli.mix.lock import Lock
+from dolmino_cli.mix.manifest import group_names
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.report.amounts import big_tokens
 
 
 def plan_table(plan: MixPlan) -> Table:
-    """A row per source. Available counts marked * are published figures, not arrays on hand."""
+    """A row per source, the members of a group below its sum. Available counts marked * are published, not arrays on hand."""
     table = _table(
         f"{plan.name}: {big_tokens(plan.tokens)} tokens planned{_scaled(plan)}",
         ("available", "Source %", "taken", "epochs", "Mix %", "published Mix %", "difference"),
     )
+    groups = {group.name: group for group in plan.groups}
+    shown: set[str] = set()
     for source in plan.sources:
-        mark = "*" if source.available.kind == "published" else ""
-        table.add_row(
-            source.name,
-            big_tokens(source.available.tokens) + mark,
-            f"{float(source.source_percent):.4g}",
-            big_tokens(source.tokens),
-            f"{float(source.epochs):.4g}",
-            f"{float(source.mix_percent):.2f}",
-            *_published(source, float(source.mix_percent)),
-        )
+        for outer in group_names([source.name]):
+            if outer not in shown:
+                _add_plan_row(table, groups[outer])
+                shown.add(outer)
+        _add_plan_row(table, source)
     table.add_section()
     table.add_row("total", "", "", big_tokens(plan.tokens), "", "100.00", "", "", style="bold")
-    if any(source.available.kind == "published" for source in plan.sources):
-        table.caption = "* published figure: no token arrays given for this source"
-        table.caption_justify = "left"
+    notes = []
+    if any(source.available is not None and source.available.kind == "published" for source in plan.sources):
+        notes.append("* published figure: no token arrays given for this source")
+    if any(source.available is None for source in plan.sources):
+        notes.append("? not known: neither token arrays nor a published figure")
+    if notes:
+        table.caption, table.caption_justify = "\n".join(notes), "left"
     return table
 
 
+def _add_plan_row(table: Table, source: PlannedSource) -> None:
+    """A source or a group; those of a group stand below it, by one step per level."""
+    known = source.available
+    mark = "*" if known is not None and known.kind == "published" else ""
+    *outer, name = source.name.split("/")
+    table.add_row(
+        "  " * len(outer) + name,
+        "?" if known is None else big_tokens(known.tokens) + mark,
+        "" if source.source_percent is None else f"{float(source.source_percent):.4g}",
+        big_tokens(source.tokens),
+        "" if source.epochs is None else f"{float(source.epochs):.4g}",
+        f"{float(source.mix_percent):.2f}",
+        *_published(source, float(source.mix_percent)),
+    )
+
+
 def achieved_table(plan: MixPlan, lock: Lock) -> Table:
-    """A row per source: planned against what the lock says was written."""
+    """A row per source: planned against what the lock says was written, or will be."""
     written = sum(source.taken_tokens for source in lock.sources.values())
     table = _table(
-        f"{plan.name}: {big_tokens(written)} tokens sampled{_scaled(plan)}",
+        f"{plan.name}: {big_tokens(written)} tokens {'sampled' if lock.outputs is not None else 'selected'}{_scaled(plan)}",
         ("available", "taken", "over target", "Source %", "documents", "Mix %", "published Mix %", "difference"),
     )
     for planned in plan.sources:

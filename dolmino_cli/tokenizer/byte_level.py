@@ -52,15 +52,15 @@ def longest_token_bytes(identity: TokenizerIdentity, *, byte_level: bool) -> int
 def _token_bytes(identity: TokenizerIdentity, wanted: set[int]) -> dict[int, bytes]:
     """What the tokens of these ids stand for; a letter outside the alphabet becomes "?"."""
     added = {token.id: token.content.encode() for token in identity.added_tokens}
-    alphabet = str.maketrans(_alphabet())
+    letters = str.maketrans(alphabet())
     return {
-        token_id: text.translate(alphabet).encode("latin-1", "replace")
+        token_id: text.translate(letters).encode("latin-1", "replace")
         for text, token_id in identity.vocabulary().items()
         if token_id in wanted
     } | added
 
 
-def _alphabet() -> dict[str, str]:
+def alphabet() -> dict[str, str]:
     """GPT-2's letters for bytes: printable Latin-1 stands for itself, the other bytes for the characters from U+0100 on."""
     itself = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in itself]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +69,17 @@ def quoted(fields: pa.LargeStringArray) -> pa.LargeStringArray:
 def read_index(path: str) -> Iterator[pa.RecordBatch]:
     """The rows of a `.csv.gz`, some MB at a time, with the columns of `SCHEMA`. Raises DataError for what is no such file."""
     with open_bytes(path) as raw:
-        try:
-            yield from pa.csv.open_csv(
-                pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "gzip"),
-                read_options=pa.csv.ReadOptions(column_names=SCHEMA.names, block_size=_BLOCK_BYTES, use_threads=False),
-                parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-                convert_options=pa.csv.ConvertOptions(column_types=SCHEMA, null_values=[], strings_can_be_null=False),
-            )
-        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-            raise DataError(f"not an index of token rows: {error}", path=path) from None
+        yield from parse_index(raw, path)
+
+
+def parse_index(raw: BinaryIO, path: str) -> Iterator[pa.RecordBatch]:
+    """As `read_index`, of a stream that the caller opened and closes; `path` is what an error names."""
+    try:
+        yield from pa.csv.open_csv(
+            pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "gzip"),
+            read_options=pa.csv.ReadOptions(column_names=SCHEMA.names, block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa.csv.ConvertOptions(column_types=SCHEMA, null_values=[], strings_can_be_null=False),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise DataError(f"not an index of token rows: {error}", path=path) from None

@@ -1,127 +1,107 @@
-"""The bundled manifests say what was published; where a published table contradicts itself, by exactly how much."""
+"""The bundled manifests as files: each can be planned, says where its numbers come from, and is listed with what it takes.
+
+What their numbers are is tested in test_tables.py.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from dolmino_cli.bundled import bundled_folder, bundled_names, find
-from dolmino_cli.mix.manifest import Manifest, load
+from dolmino_cli.mix.manifest import load
 from dolmino_cli.mix.plan import MixPlan, plan
 from dolmino_cli.mix.populations import published_populations
+from dolmino_cli.report.amounts import big_tokens
+from dolmino_cli.strict_yaml import compose, mapping
 
-# OLMo 2 paper, Table 13, and the LLM-jp blog's Table 2: Source % of 50B, 100B, 300B.
-SOURCE_PERCENT = {
-    "dclm": (3.23, 6.85, 20.78),
-    "flan": (50, 100, 200),
-    "stackexchange": (100, 200, 400),
-    "pes2o": (5.15, 16.7, 100),
-    "wiki": (100, 100, 400),
-    "math": (100, 200, 400),
-}
-# OLMo 2 paper, Table 13: Mix %.
-PAPER_MIX_PERCENT = {
-    "dclm": (47.2, 50.2, 51.9),
-    "flan": (16.6, 16.7, 11.3),
-    "stackexchange": (2.45, 2.47, 1.68),
-    "pes2o": (5.85, 9.52, 19.4),
-    "wiki": (7.11, 3.57, 4.86),
-    "math": (20.8, 17.5, 10.8),
-}
-# LLM-jp blog, Table 3: Mix %.
-LLM_JP_MIX_PERCENT = {
-    "dclm": ("47.57", "48.98", "50.57"),
-    "flan": ("16.56", "16.08", "10.95"),
-    "stackexchange": ("2.63", "2.55", "1.74"),
-    "pes2o": ("5.80", "9.13", "18.61"),
-    "wiki": ("6.98", "3.39", "4.62"),
-    "math": ("20.46", "19.87", "13.52"),
-}
-SIZES = ("50b", "100b", "300b")
-DOLMINO = [f"dolmino-1124-{size}" for size in SIZES]
-LLM_JP = [f"llm-jp-dolmino-{size}" for size in SIZES]
+NAMES = bundled_names("mixes")
+SOURCES_PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
 
 
-def planned(name: str) -> tuple[Manifest, MixPlan]:
+def planned(name: str) -> MixPlan:
     manifest = load(find("mixes", name))
-    return manifest, plan(manifest, published_populations(manifest))
+    return plan(manifest, published_populations(manifest))
 
 
-def test_every_bundled_mix_is_named_after_its_file_and_listed_in_the_readme() -> None:
-    names = bundled_names("mixes")
-    assert set(DOLMINO + LLM_JP) <= set(names)
-    assert [load(find("mixes", name)).name for name in names] == names
+def test_all_variants_are_there() -> None:
+    dolmino = [f"dolmino-1124-{size}{variant}" for size in ("50b", "100b", "300b") for variant in ("", "-as-run", "-llm-jp")]
+    assert {*dolmino, "dolmino-1124-100b-llm-jp-as-run"} == {name for name in NAMES if name.startswith("dolmino-")}
+    assert len([name for name in NAMES if name.startswith("olmo2-")]) == 7
+    assert len([name for name in NAMES if name.startswith("microanneal-")]) == 7
+    assert len(NAMES) == 24
+
+
+def test_every_mix_is_named_after_its_file_and_listed_in_the_readme_with_its_total() -> None:
+    assert [load(find("mixes", name)).name for name in NAMES] == NAMES
     readme = (bundled_folder("mixes") / "README.md").read_text()
-    listed = re.findall(r"^\| `([^`]+)` \| ([0-9.]+)B \|", readme, re.MULTILINE)
-    assert dict(listed) == {name: f"{planned(name)[1].tokens / 1e9:.1f}" for name in names}
+    listed = re.findall(r"^\| `([^`]+)` \| ([0-9.]+[MB]) \|", readme, re.MULTILINE)
+    assert sorted(listed) == sorted((name, big_tokens(planned(name).tokens)) for name in NAMES)
 
 
-@pytest.mark.parametrize("name", DOLMINO + LLM_JP)
-def test_source_percents_are_those_of_the_table(name: str) -> None:
-    column = SIZES.index(name.rsplit("-", 1)[1])
-    manifest, _ = planned(name)
-    assert {source: spec.source_percent for source, spec in manifest.sources.items()} == {
-        source: percents[column] for source, percents in SOURCE_PERCENT.items()
-    }
-    assert manifest.expect is not None
-    published = PAPER_MIX_PERCENT if name in DOLMINO else LLM_JP_MIX_PERCENT
-    assert manifest.expect.mix_percent == {source: float(percents[column]) for source, percents in published.items()}
+@pytest.mark.parametrize("name", NAMES)
+def test_every_mix_has_what_a_person_needs_to_judge_and_train_it(name: str) -> None:
+    manifest = load(find("mixes", name))
+    assert manifest.reference
+    assert manifest.training is not None
+    assert manifest.training.learning_rate is not None
+    if manifest.against is not None:
+        assert manifest.against in NAMES
 
 
-def test_the_paper_s_50b_mix_is_reproduced_within_a_tenth_of_a_point() -> None:
-    # Its populations are printed to 2 or 3 digits (Table 5), which moves flan and wiki by 0.08 points.
-    _, mix = planned("dolmino-1124-50b")
-    differences = {row.name: round(float(row.mix_percent_difference or 0), 2) for row in mix.sources}
-    assert differences == {"dclm": -0.01, "flan": -0.08, "stackexchange": 0.0, "pes2o": 0.01, "wiki": 0.08, "math": -0.01}
-    assert mix.tokens == 51_467_500_000
-
-
-@pytest.mark.parametrize(
-    ("name", "tokens", "differences"),
-    [
-        (
-            "dolmino-1124-100b",
-            105_918_200_000,
-            {"dclm": -1.57, "flan": -0.65, "stackexchange": -0.09, "pes2o": -0.28, "wiki": -0.08, "math": 2.70},
-        ),
-        (
-            "dolmino-1124-300b",
-            311_505_600_000,
-            {"dclm": -1.73, "flan": -0.38, "stackexchange": -0.06, "pes2o": -0.59, "wiki": -0.11, "math": 2.94},
-        ),
-    ],
-)
-def test_the_paper_s_larger_mixes_contradict_their_own_source_percents(
-    name: str, tokens: int, differences: dict[str, float]
-) -> None:
-    """Table 13's Mix % follow from counting TinyGSM-MIND two-students (3.41B) once; its Source % say 200 and 400 for all math."""
-    _, mix = planned(name)
-    assert mix.tokens == tokens
-    assert {row.name: round(float(row.mix_percent_difference or 0), 2) for row in mix.sources} == pytest.approx(
-        differences, abs=0.011
-    )
-    copies = {"dolmino-1124-100b": 2, "dolmino-1124-300b": 4}[name]
-    counted_once = mix.tokens - (copies - 1) * 3_410_000_000
-    math = next(row for row in mix.sources if row.name == "math")
-    math_percent = 100 * (math.tokens - (copies - 1) * 3_410_000_000) / counted_once
-    assert math.expected_mix_percent is not None
-    assert math_percent == pytest.approx(float(math.expected_mix_percent), abs=0.06)
-
-
-@pytest.mark.parametrize("name", LLM_JP)
-def test_llm_jp_s_table_is_reproduced_to_its_printed_digits(name: str) -> None:
-    column = SIZES.index(name.rsplit("-", 1)[1])
-    _, mix = planned(name)
-    assert {row.name: f"{float(row.mix_percent):.2f}" for row in mix.sources} == {
-        source: percents[column] for source, percents in LLM_JP_MIX_PERCENT.items()
-    }
-    assert f"{mix.tokens / 1e9:.1f}" == {"50b": "55.8", "100b": "114.9", "300b": "337.7"}[name.rsplit("-", 1)[1]]
-
-
-@pytest.mark.parametrize("name", DOLMINO + LLM_JP)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_number_says_where_it_comes_from(name: str) -> None:
-    lines = find("mixes", name).read_text().splitlines()
-    numbers = [line for line in lines if re.match(r"\s+(source_percent|published):", line)]
-    assert len(numbers) == 12
-    assert [line for line in numbers if "#" not in line] == []
+    assert list(unexplained(find("mixes", name))) == []
+
+
+def test_a_number_without_a_reference_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("name: m1\nseed: 1  # ours\nsources:\n  a:\n    tokens: 5\n  b: {tokens: 6}  # Table 1\ntotal: 3\n")
+    assert list(unexplained(path)) == ["sources.a.tokens", "total"]
+
+
+def unexplained(path: Path) -> Iterator[str]:
+    """Numbers with a comment neither on their line nor on that of a key they stand below, nor a `reference` beside them."""
+    lines = path.read_text().splitlines()
+
+    def walk(node: MappingNode, key: str, explained: bool) -> Iterator[str]:
+        entries: dict[str, Node] = mapping(node, str(path), key)
+        explained = explained or (key != "" and "reference" in entries)
+        for name_node, value in node.value:
+            dotted = f"{key}.{name_node.value}".lstrip(".")
+            commented = explained or any("#" in lines[at.start_mark.line] for at in (name_node, value))
+            if isinstance(value, MappingNode):
+                yield from walk(value, dotted, commented)
+            elif isinstance(value, ScalarNode) and re.match(r"[0-9]", value.value) and not commented:
+                yield dotted
+
+    root = compose(path)
+    assert isinstance(root, MappingNode)
+    yield from walk(root, "", explained=False)
+
+
+def test_every_source_has_a_recipe_or_a_documented_way_to_be_made() -> None:
+    """So that `filter`, `retokenize` and `sample` work with one name."""
+    recipes = set(bundled_names("filters"))
+    for name in NAMES:
+        for source in load(find("mixes", name)).sources:
+            assert source.rsplit("/", 1)[-1] in recipes or f"`{source}`" in SOURCES_PAGE, (name, source)
+
+
+def test_variants_of_a_mix_agree_in_seed_and_names_so_that_a_smaller_one_is_part_of_a_larger_one() -> None:
+    """Selection is by a hash of seed, source and document id: these must be the same for a 50B mix to nest in a 100B mix."""
+    manifests = [load(find("mixes", name)) for name in NAMES]
+    assert {manifest.seed for manifest in manifests} == {42}
+    by_variant: dict[str, list[list[str]]] = {}
+    for manifest in manifests:
+        if manifest.name.startswith("dolmino-"):
+            by_variant.setdefault(re.sub(r"-(50|100|300)b", "", manifest.name), []).append(sorted(manifest.sources))
+    for names in by_variant.values():
+        assert all(other == names[0] for other in names)
+    paper, as_run = by_variant["dolmino-1124"][0], by_variant["dolmino-1124-as-run"][0]
+    assert sorted({*paper} - {*as_run}) == ["math/codesearchnet-owm"]
+    assert {*as_run} < {*paper}

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.mix.lock import differences, parse, request_of
+from dolmino_cli.mix.manifest import Group, Manifest, Source
 from dolmino_cli.mix.sample import sample
 from tests.mix.make import TOKENIZER, contents, documents_of, write_arrays, write_manifest
 
@@ -93,6 +95,21 @@ def test_another_mix_is_refused_by_name(made: Path, changes: dict[str, object], 
         run(manifest, made / "mix", **options)
     assert named in str(caught.value)
     assert contents(made / "mix") == before
+
+
+def test_groups_bounds_and_the_order_of_sources_decide_too(made: Path) -> None:
+    (made / "small.yaml").write_text((made / "small.yaml").read_text().replace("percent: 30", "percent: 30, max_epochs: 2"))
+    with pytest.raises(ConfigError, match=r"max_epochs of web \(None in the lock, 2.0 now\)"):
+        run(made / "small.yaml", made / "mix")
+    shares = dict(reversed(SHARES.items()))
+    with pytest.raises(ConfigError, match=r"order of the sources \(web, math in the lock, math, web now\)"):
+        run(write_manifest(made / "small.yaml", **shares), made / "mix")
+    grouped = replace(parse((made / "mix" / "small.lock.json").read_bytes(), "lock").manifest, groups={})
+    before = Manifest(**{**vars(grouped), "sources": {"m/a": Source()}, "groups": {"m": Group(source_percent=100)}})
+    after = replace(before, groups={"m": Group(tokens=5)})
+    request = request_of(parse((made / "mix" / "small.lock.json").read_bytes(), "lock"))
+    (said,) = differences(replace(request, manifest=before), replace(request, manifest=after))
+    assert said == "group m (source_percent: 100 in the lock, tokens: 5 now)"
 
 
 def test_changed_inputs_are_refused_by_name(made: Path) -> None:

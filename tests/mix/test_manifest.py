@@ -49,10 +49,18 @@ def test_a_percent_is_the_decimal_that_was_written() -> None:
     ("replaced", "by", "message"),
     [
         ("source_percent: 3.23", "source_percent: 3.23, tokens: 5", "source_percent and tokens given; give exactly one"),
-        (", source_percent: 3.23", "", "no share given; give exactly one of source_percent, mix_percent, tokens"),
+        (", source_percent: 3.23", "", "no share given for web; give exactly one of source_percent, mix_percent, tokens, rest"),
         ("3.23", "-1", "source_percent is -1.0; it must be more than 0"),
         ("3.23", "0", "source_percent is 0.0; it must be more than 0"),
-        ("source_percent: 3.23", "mix_percent: 3", "share of total_tokens, which is missing"),
+        ("source_percent: 3.23", "rest: 1", "rest is what the others leave of total_tokens, which is missing"),
+        ("source_percent: 3.23", "max_epochs: 0, tokens: 1", "max_epochs is 0.0; it must be more than 0"),
+        ("source_percent: 3.23", "min_tokens: 0, tokens: 1", "min_tokens is 0; it must be more than 0"),
+        ("tokens: 1_000,", "tokens: 1_000, within: 1_000,", "published within is 1000"),
+        ("seed: 42", "seed: 42\nnominal_tokens: 0", "nominal_tokens is 0"),
+        ("seed: 42", "seed: 42\ngroups: {math: {source_percent: 5}}", "group math is the share of no source"),
+        ("seed: 42", "seed: 42\ngroups: {math: {}}", "groups.math: no share given"),
+        ("  web:", "  math/gsm/x: {tokens: 1}\n  web:", "source 'math/gsm' has others below it (math/gsm/x)"),
+        ("seed: 42", "seed: 42\ntraining: {batch_sequences: 0}", "training batch_sequences is 0"),
         ("source_percent: 3.23", "mix_percent: 101", "at most 100 %"),
         ("seed: 42", "seed: 42\ntotal_tokens: 100", "nothing uses it; leave it out"),
         ("  web:", "  we b:", "source 'we b' is not allowed"),
@@ -89,5 +97,5 @@ def test_mix_percents_of_all_sources_sum_to_100() -> None:
 
 def test_a_source_beside_too_many_mix_percents_is_refused() -> None:
     sources = {"a": Source(mix_percent=70), "b": Source(mix_percent=40), "c": Source(tokens=5)}
-    with pytest.raises(ConfigError, match="sum to 110; more than the whole mix"):
+    with pytest.raises(ConfigError, match="sum to 110; nothing is left for the others"):
         Manifest(name="m", tokenizer="t", seed=1, total_tokens=1000, sources=sources)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import scatter
+from dolmino_cli.mix import token_files
 from dolmino_cli.mix.keys import order_key
 from dolmino_cli.mix.provenance import provenance_name, read_provenance
 from dolmino_cli.mix.repeated import WindowSearch
@@ -57,7 +57,7 @@ def test_the_documents_of_a_part_are_its_rows_with_key_source_and_copy(tmp_path:
 def test_windows_that_repeat_themselves_are_marked_and_counted(
     tmp_path: Path, sequence_length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scatter, "WRITE_BUFFER_BYTES", 74)
+    monkeypatch.setattr(token_files, "SLAB_BYTES", 74)
     arrays = made(tmp_path, sequence_length=sequence_length)
     outputs = read_lock(tmp_path / "mix")["outputs"]
     assert isinstance(outputs, list)

@@ -11,7 +11,7 @@ import pytest
 
 from dolmino_cli.bundled import find
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import reading, scatter
+from dolmino_cli.mix import copy_tokens, memory, token_files
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.manifest import load
 from dolmino_cli.mix.sample import SampleResult, sample
@@ -95,10 +95,15 @@ def test_neither_workers_nor_sharding_nor_buffers_change_a_byte(
     assert contents(tmp_path / "four") == contents(tmp_path / "mix")  # the lock too
     for name, documents in (("web", WEB), ("math", MATH), ("book", BOOK)):
         write_arrays(tmp_path / "one file" / name, documents, tokens_per_file=10**6)
-    monkeypatch.setattr(reading, "CHUNK_BYTES", 100)
-    monkeypatch.setattr(scatter, "WRITE_BUFFER_BYTES", 64)
-    run(tmp_path, tmp_path / "one file", "resharded")
-    assert mix_files(tmp_path / "resharded") == mix_files(tmp_path / "mix")
+    monkeypatch.setattr(token_files, "SLAB_BYTES", 64)
+    monkeypatch.setattr(token_files, "_MOST_OPEN", 2)
+    monkeypatch.setattr(copy_tokens, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(memory, "_MOST_TABLE_BYTES", 1)
+    for name, copy_sources in (("resharded", False), ("copied", True)):
+        run(tmp_path, tmp_path / "one file", name, copy_sources=copy_sources)
+        assert mix_files(tmp_path / name) == mix_files(tmp_path / "mix")
+    run(tmp_path, tokens, "small pieces", copy_sources=True)
+    assert mix_files(tmp_path / "small pieces") == mix_files(tmp_path / "mix")
 
 
 def test_every_achieved_source_percent_is_within_one_document(tmp_path: Path, tokens: Path) -> None:
@@ -151,20 +156,21 @@ def test_a_mix_of_mix_percents_meets_its_total(tmp_path: Path, tokens: Path) -> 
 def test_the_scaled_50b_mix_hits_the_published_mix_percents(tmp_path: Path) -> None:
     """Arrays in the published proportions, at 5e-6 of their size, give the published mix."""
     manifest = load(find("mixes", "dolmino-1124-50b"))
+    assert manifest.expect is not None
     for name, source in manifest.sources.items():
         assert source.published is not None
-        # 30-token documents: 3.8M tokens of web, 6,300 of StackExchange.
-        write_uniform_arrays(
-            tmp_path / "tokens" / name, documents=round(source.published.tokens * 5e-6 / 30), length=30, prefix=name
-        )
+        # 30-token documents: 3.8M tokens of web, 6,300 of StackExchange, one document of GSM8K.
+        documents = max(1, round(source.published.tokens * 5e-6 / 30))
+        write_uniform_arrays(tmp_path / "tokens" / name, documents=documents, length=30, prefix=name)
     result = sample(
         find("mixes", "dolmino-1124-50b"), output=str(tmp_path / "mix"), arrays_root=str(tmp_path / "tokens"), scale=0.9
     )
     assert result.lock.scale == 0.9
+    achieved_percent = dict.fromkeys(manifest.expect.mix_percent, 0.0)
     for planned, achieved in result.rows:
-        assert planned.expected_mix_percent is not None
-        assert achieved.mix_percent == pytest.approx(float(planned.expected_mix_percent), abs=0.1)
+        achieved_percent[planned.name.partition("/")[0]] += achieved.mix_percent
         assert 0 <= achieved.taken_tokens - achieved.target_tokens < 30
+    assert achieved_percent == pytest.approx(manifest.expect.mix_percent, abs=0.1)
 
 
 def test_s3_in_and_out_gives_the_same_bytes(tmp_path: Path, tokens: Path, s3: S3Server) -> None:
@@ -201,6 +207,7 @@ def test_the_lock_says_what_was_found_and_nothing_of_where_or_when(tmp_path: Pat
         "dtype",
         "sources",
         "outputs",
+        "arrays_json_sha256",
     ]
     assert str(tmp_path / "scratch") not in json.dumps(lock)
     assert str(tmp_path / "mix") not in json.dumps(lock)

@@ -18,6 +18,11 @@ from dolmino_cli.mix.select import (
 )
 
 
+def copies_of(selection: Selection, keys: np.ndarray, *, file: int, first_row: int) -> list[np.ndarray]:
+    """The masks over consecutive documents of one file."""
+    return selection.copies_of(keys, files=np.full(len(keys), file), rows=first_row + np.arange(len(keys)))
+
+
 def keys_of(*prefixes_and_rests: tuple[int, int]) -> np.ndarray:
     return np.array([(prefix << 48) | rest for prefix, rest in prefixes_and_rests], np.uint64)
 
@@ -73,7 +78,7 @@ def test_documents_are_taken_in_hash_order_up_to_the_first_that_reaches_the_targ
     selection = Selection(passes=2, last=last, documents=documents, tokens=tokens)
     chosen = ""
     for number, part in enumerate(FILES):
-        copies = selection.copies_of(KEYS[part], file=number, first_row=0)
+        copies = copies_of(selection, KEYS[part], file=number, first_row=0)
         assert [mask.all() for mask in copies[:2]] == [True, True]
         assert len(copies) == 3
         chosen += "".join(np.array(list("abcde"))[part][copies[2]])
@@ -97,11 +102,11 @@ def test_documents_of_equal_hash_are_taken_in_array_order() -> None:
     last, documents, tokens = find_last(Boundary(prefix=0, tokens_below=0, documents_below=0), parts, 3)
     assert (last, documents, tokens) == (Rank(key=11, file=1, row=0), 3, 3)
     selection = Selection(passes=0, last=last, documents=3, tokens=3)
-    assert selection.copies_of(keys[:2], file=0, first_row=5)[0].tolist() == [True, True]
-    assert selection.copies_of(keys[:2], file=1, first_row=0)[0].tolist() == [True, False]
-    assert selection.copies_of(keys[:2], file=2, first_row=0)[0].tolist() == [False, False]
+    assert copies_of(selection, keys[:2], file=0, first_row=5)[0].tolist() == [True, True]
+    assert copies_of(selection, keys[:2], file=1, first_row=0)[0].tolist() == [True, False]
+    assert copies_of(selection, keys[:2], file=2, first_row=0)[0].tolist() == [False, False]
     # Masks are the same however the rows of a file are read.
-    assert selection.copies_of(keys[:1], file=1, first_row=1)[0].tolist() == [False]
+    assert copies_of(selection, keys[:1], file=1, first_row=1)[0].tolist() == [False]
 
 
 def test_a_smaller_target_takes_a_subset_of_a_larger_one() -> None:
@@ -115,7 +120,8 @@ def test_a_smaller_target_takes_a_subset_of_a_larger_one() -> None:
         near = in_boundary(keys, boundary)
         part = BoundaryDocuments(file=0, keys=keys[near], rows=near, lengths=lengths[near])
         last, documents, tokens = find_last(boundary, [part], int(wanted))
-        (mask,) = Selection(passes=0, last=last, documents=documents, tokens=tokens).copies_of(keys, file=0, first_row=0)
+        selection = Selection(passes=0, last=last, documents=documents, tokens=tokens)
+        (mask,) = copies_of(selection, keys, file=0, first_row=0)
         assert (int(mask.sum()), int(lengths[mask].sum())) == (documents, tokens)
         assert wanted <= tokens < wanted + 40
         assert not (before & ~mask).any()

@@ -1,0 +1,57 @@
+"""`dolmino mix lock`: the lock of a mix that is not written yet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun, Workers
+from dolmino_cli.cli.mix.arguments import ArraysRoot, MixArgument
+
+
+def lock(
+    mix: MixArgument,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="The MIX.lock.json to write.", show_default=False),
+    ],
+    arrays: ArraysRoot = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source.", show_default="1")
+    ] = None,
+    tokens_per_file: Annotated[
+        int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
+    ] = None,
+    sequence_length: Annotated[
+        int | None,
+        typer.Option("--sequence-length", min=1, metavar="N", help="Tokens of a training window.", show_default="4096"),
+    ] = None,
+    workers: Workers = 1,
+    full: Annotated[bool, typer.Option("--full", help="Read every input file: is it what its arrays.json says?")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Select the documents of a mix and lock them, without writing the mix: inputs by sha256, what is taken of each source.
+
+    `dolmino sample FILE` then makes that mix or refuses, and adds the outputs to the lock that lies beside them. The same
+    inputs give the same lock.
+
+    \b
+    Examples:
+      dolmino mix lock dolmino-1124-50b --arrays s3://bucket/tokens -o mixes/50b.lock.json -w 16
+      dolmino sample mixes/50b.lock.json -o s3://bucket/mixes/50b -w 16 --lock mixes/50b.lock.json
+    """
+    from dolmino_cli.bundled import find
+    from dolmino_cli.cli.mix.run_lock import run_lock
+
+    run_lock(
+        find("mixes", mix),
+        output=output,
+        arrays=arrays,
+        scale=scale,
+        tokens_per_file=tokens_per_file,
+        sequence_length=sequence_length,
+        workers=workers,
+        full=full,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,77 @@
+"""What `dolmino mix plan` does after parsing: plan, count steps and costs, warn."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from dolmino_cli.bundled import find
+from dolmino_cli.cli.console import show
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.mix.estimate import Rates, cost_of, run_of
+from dolmino_cli.mix.manifest import Manifest, load
+from dolmino_cli.mix.plan import plan as plan_mix
+from dolmino_cli.mix.populations import open_arrays, populations, tokenizer_warning
+from dolmino_cli.mix.training import Training
+from dolmino_cli.report.mix_advice import advice, variant_advice
+from dolmino_cli.report.mix_cost import cost_lines
+from dolmino_cli.report.mix_json import plan_json
+from dolmino_cli.report.mix_table import plan_table
+
+
+def run_plan(
+    manifest_path: Path,
+    *,
+    arrays: str | None,
+    scale: float,
+    against: str | None,
+    sequence_length: int | None,
+    batch_sequences: int | None,
+    steps: int | None,
+    repetition_bound: float,
+    rates: Rates,
+    as_json: bool,
+) -> None:
+    """Print the table, the costs, the warnings. Raises DolminoError."""
+    manifest = load(manifest_path)
+    opened = open_arrays(manifest, arrays_root=arrays)
+    planned = plan_mix(manifest, populations(manifest, opened), scale=scale)
+    training = _training(manifest, sequence_length=sequence_length, batch_sequences=batch_sequences, steps=steps)
+    run = run_of(planned, training) if training is not None else None
+    itemsizes = {source.arrays.numpy_dtype.itemsize for source in opened.values()}
+    cost = cost_of(planned, run, rates, token_bytes=max(itemsizes, default=4))
+    warnings = list(advice(manifest, planned, run, repetition_bound=repetition_bound))
+    if unlike := tokenizer_warning(manifest, opened):
+        warnings.append(unlike)
+    other = against or manifest.against
+    if other is not None:
+        compared = load(find("mixes", other))
+        sizes = populations(compared, open_arrays(compared, arrays_root=arrays))
+        warnings += variant_advice(plan_mix(compared, sizes, scale=scale), planned)
+    if as_json:
+        show(plan_json(planned, run, cost, warnings))
+        return
+    show(plan_table(planned))
+    for line in cost_lines(planned, training, run, cost):
+        show(line)
+    for warning in warnings:
+        show(f"warning: {warning}")
+
+
+def _training(
+    manifest: Manifest, *, sequence_length: int | None, batch_sequences: int | None, steps: int | None
+) -> Training | None:
+    """The manifest's, with what the command line says instead."""
+    training = manifest.training
+    if training is None:
+        if batch_sequences is None and (sequence_length or steps):
+            raise ConfigError("how large a step is, is not known: the manifest has no `training:`; give --batch-sequences")
+        training = Training(batch_sequences=batch_sequences) if batch_sequences is not None else None
+    if training is None:
+        return None
+    return dataclasses.replace(
+        training,
+        sequence_length=sequence_length or training.sequence_length,
+        batch_sequences=batch_sequences or training.batch_sequences,
+        steps=steps or training.steps,
+    )

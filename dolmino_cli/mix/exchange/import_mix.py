@@ -1,0 +1,169 @@
+"""`dolmino mix import`: a published configuration to a manifest of ours and the list of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dolmino_cli import strict_yaml
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.mix.exchange import published
+from dolmino_cli.mix.exchange.file_list import SUFFIX, Dtype, FileList, Header, ListedFile, Share
+from dolmino_cli.mix.exchange.findings import findings
+from dolmino_cli.mix.exchange.pools import Count, Pool, pools_of, total
+from dolmino_cli.mix.exchange.read_lines import read_lines
+from dolmino_cli.mix.exchange.read_mixture import is_mixture, read_mixture
+from dolmino_cli.mix.exchange.read_olmo import is_olmo, read_paths, read_settings
+from dolmino_cli.mix.exchange.run_settings import Run, run_of
+from dolmino_cli.mix.exchange.sizes import with_sizes
+from dolmino_cli.mix.exchange.write_manifest import manifest_text
+from dolmino_cli.mix.manifest import Manifest
+from dolmino_cli.shards.storage import Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a person says that the file does not, or otherwise than it does. None: as the file says."""
+
+    name: str | None = None
+    sources: tuple[str, ...] = ()
+    """PREFIX=NAME."""
+    sizes: str | None = None
+    tokens: int | None = None
+    tokenizer: str | None = None
+    dtype: Dtype | None = None
+    seed: int | None = None
+    against: Manifest | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """A configuration read: the manifest's text, the list, and what there is to say about them."""
+
+    kind: str
+    files: FileList
+    pools: tuple[Pool, ...]
+    run: Run | None
+    manifest: Manifest
+    manifest_yaml: str
+    findings: tuple[str, ...]
+
+    @property
+    def listed(self) -> Count | None:
+        """Tokens of all lines."""
+        return total(pool.listed for pool in self.pools)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    kind: str
+    files: tuple[ListedFile, ...]
+    headers: tuple[Header, ...] = ()
+    settings: Mapping[str, str]
+    shares: Mapping[str, Share]
+    lines: Mapping[str, int]
+
+
+def import_mix(path: Path, wishes: Wishes) -> Imported:
+    """Read a configuration of one of the three kinds, told apart by what it holds. Raises ConfigError with file:line."""
+    read = _read(path, published.parse_names(wishes.sources))
+    settings = dict(read.settings)
+    if wishes.tokens is not None:
+        if read.kind != "source-mixture":
+            raise ConfigError(
+                f"--tokens is the size of a source mixture; {path.name} is a list of files, which has one of its own"
+            )
+        settings["requested_tokens"] = str(wishes.tokens)
+    files = FileList(
+        name=published.as_name(wishes.name or settings.get("run_name") or path.stem).replace("/", "-"),
+        tokenizer=wishes.tokenizer or _tokenizer(read, path),
+        dtype=wishes.dtype or _dtype(read, path),
+        files=read.files,
+        headers=read.headers,
+        settings=settings,
+        shares=dict(read.shares),
+    )
+    if wishes.sizes is not None:
+        files = with_sizes(files, wishes.sizes)
+    pools, run = pools_of(files), run_of(files)
+    text, manifest = manifest_text(
+        files,
+        pools,
+        run,
+        origin=path.name,
+        kind=read.kind,
+        lines={key: line for key, line in read.lines.items() if not (key == "seed" and wishes.seed is not None)},
+        seed=wishes.seed if wishes.seed is not None else files.number("seed"),
+        against=wishes.against.name if wishes.against else None,
+    )
+    return Imported(
+        kind=read.kind,
+        files=files,
+        pools=pools,
+        run=run,
+        manifest=manifest,
+        manifest_yaml=text,
+        findings=findings(files, pools, against=wishes.against),
+    )
+
+
+def write_import(imported: Imported, output: str) -> tuple[str, str]:
+    """Write the manifest to `output` (a folder, or the manifest's own .yaml) and the list beside it; their paths."""
+    folder, slash, last = output.rstrip("/").rpartition("/")
+    if last.endswith((".yaml", ".yml")):
+        target, stem = Output(folder or ("/" if slash else ".")), last.rpartition(".")[0]
+        manifest_name = last
+    else:
+        target, stem = Output(output), imported.files.name
+        manifest_name = f"{stem}.yaml"
+    # The list first: whoever finds the manifest finds its files.
+    target.put(stem + SUFFIX, imported.files.to_text().encode())
+    target.put(manifest_name, imported.manifest_yaml.encode())
+    return target.path(manifest_name), target.path(stem + SUFFIX)
+
+
+def _read(path: Path, named: Mapping[str, str]) -> _Read:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    if path.suffix not in (".yaml", ".yml"):
+        files, headers = read_lines(text, str(path), lambda listed, label: published.source_of(listed, named=named, label=label))
+        return _Read(kind="olmo-core", files=files, headers=headers, settings={}, shares={}, lines={})
+    root = strict_yaml.compose_text(text, str(path))
+    if is_olmo(root):
+        settings, lines = read_settings(root, str(path))
+        files, headers = read_paths(root, text, str(path), lambda listed: published.source_of(listed, named=named))
+        return _Read(kind="olmo", files=files, headers=headers, settings=settings, shares={}, lines=lines)
+    if is_mixture(root):
+        if named:
+            raise ConfigError("--source names the sources of a list of paths; a source mixture names its own")
+        mixture = read_mixture(root, text, str(path))
+        return _Read(
+            kind="source-mixture", files=mixture.files, settings=mixture.settings, shares=mixture.shares, lines=mixture.lines
+        )
+    raise ConfigError(
+        f"{path}: no configuration that is known; expected an OLMo YAML with data.paths, an OLMo-core source mixture with"
+        " sources or source_list, or an OLMo-core mix .txt with lines 'label,path'"
+    )
+
+
+def _tokenizer(read: _Read, path: Path) -> str:
+    said = read.settings.get("tokenizer.identifier")
+    if said is not None:
+        return published.TOKENIZERS.get(said, said)
+    found = dict.fromkeys(name for file in read.files if (name := published.tokenizer_of(file.path)) is not None)
+    if len(found) != 1:
+        raise ConfigError(f"{path.name} does not say its tokenizer; give --tokenizer, such as allenai/dolma2-tokenizer")
+    return next(iter(found))
+
+
+def _dtype(read: _Read, path: Path) -> Dtype:
+    # Unsaid, OLMo takes uint16 (olmo/config.py); OLMo-core goes by the vocabulary, which is above 65,536 ids in its mixes.
+    said = read.settings.get("data.memmap_dtype", "uint16" if read.kind == "olmo" else "uint32")
+    if said == "uint32":
+        return "uint32"
+    if said == "uint16":
+        return "uint16"
+    raise ConfigError(f"{path.name}: data.memmap_dtype is {said!r}; allowed: uint16, uint32")

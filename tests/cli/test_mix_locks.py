@@ -1,0 +1,100 @@
+"""`dolmino mix lock | verify | diff` as the shell runs them: what they print, and what they end with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import Outcome, dolmino
+from tests.mix.make import documents_of, write_arrays, write_manifest
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs verbs in a folder with tokens/ and small.yaml."""
+    monkeypatch.chdir(tmp_path)
+    write_arrays("tokens/web", documents_of(*[2 + (i * 7) % 20 for i in range(60)], prefix="w"), groups=2)
+    write_arrays("tokens/math/gsm8k", documents_of(5, 6, 7, 8, 9, prefix="m"))
+    write_arrays("tokens/math/tulu", documents_of(9, 9, prefix="t"))
+    write_manifest(tmp_path / "small.yaml", **{"web": "source_percent: 30", "math/gsm8k": "tokens: 60", "math/tulu": "tokens: 9"})
+    return lambda *arguments: dolmino(monkeypatch, capsys, *arguments)
+
+
+def locked(run: Run) -> Outcome:
+    return run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", "git/small.lock.json", "--full", "--sequence-length", 8)
+
+
+def test_lock_then_sample_then_verify(run: Run) -> None:
+    outcome = locked(run)
+    assert outcome.code == 0, outcome.err
+    assert "11 input files of" in outcome.out and "are what their arrays.json say, by sha256" in outcome.out
+    assert "small: 284 tokens selected" in outcome.out and "locked, not yet sampled: git/small.lock.json" in outcome.out
+    assert locked(run).code == 0  # the same lock again
+    assert run("mix", "verify", "git/small.lock.json").err.startswith("note: the lock has no outputs yet")
+    outcome = run("mix", "verify", "git/small.lock.json", "--outputs-only")
+    assert outcome.code == 2 and "make them with `dolmino sample git/small.lock.json`" in outcome.error
+    assert run("sample", "git/small.lock.json", "-o", "mix").code == 0
+    outcome = run("mix", "verify", "mix", "--full", "-w", 2, "--manifest", "small.yaml")
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert outcome.out.startswith("nothing differs from the lock: 16 files, ") and "(16 by sha256)" in outcome.out
+    assert "16/16 files" in outcome.err
+    outcome = run("mix", "verify", "mix")
+    assert outcome.code == 0 and "(10 by sha256, 6 by size; --full reads those too)" in outcome.out
+
+
+def test_verify_names_what_differs_and_ends_with_1(run: Run) -> None:
+    assert locked(run).code == 0 and run("sample", "git/small.lock.json", "-o", "mix").code == 0
+    Path("mix/part-00000.npy").write_bytes(b"short")
+    Path("tokens/web/arrays.json").unlink()
+    outcome = run("mix", "verify", "mix")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("input of web tokens/web/arrays.json: missing; the lock has it, sha256 ")
+    assert lines[1] == "output mix/part-00000.npy: 5 bytes; the lock says 568"
+    assert lines[2] == "2 differences from the lock in 16 files"
+    assert run("mix", "verify", "mix", "--inputs-only").out.splitlines()[-1] == "1 difference from the lock in 11 files"
+    assert run("mix", "verify", "mix", "--inputs-only", "--outputs-only").code == 2
+
+
+def test_lock_refuses_what_is_not_right_and_writes_nothing(run: Run) -> None:
+    outcome = run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", "git/small.lock.json", "--dry-run")
+    assert outcome.code == 0 and outcome.out.endswith("nothing was written\n") and not Path("git").exists()
+    outcome = run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", "git/small.json")
+    assert outcome.code == 2 and "give a path that ends in NAME.lock.json" in outcome.error
+    array = next(Path("tokens/web").glob("*.npy"))
+    array.write_bytes(bytes(reversed(array.read_bytes())))
+    outcome = locked(run)
+    assert outcome.code == 1 and f"input of web {array}: sha256 is" in outcome.out and not Path("git").exists()
+    Path("git").mkdir()
+    Path("git/small.lock.json").write_text("{}")
+    outcome = run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", "git/small.lock.json")
+    assert outcome.code == 2 and "is another lock; delete it" in outcome.error
+    outcome = run("mix", "lock", "git/small.lock.json", "--arrays", "tokens", "-o", "b.lock.json")
+    assert outcome.code == 2 and "is a lock already" in outcome.error
+
+
+def test_diff_as_a_table_as_json_and_as_an_exit_code(run: Run) -> None:
+    assert locked(run).code == 0
+    write_manifest(Path("other.yaml"), name="other", web="source_percent: 30", math="tokens: 75")
+    shares = {"web": "source_percent: 30", "math/gsm8k": "tokens: 70", "math/tulu": "tokens: 9"}
+    write_manifest(Path("more.yaml"), name="more", **shares)
+    write_arrays("tokens/math", documents_of(75, prefix="x"))
+    outcome = run("mix", "diff", "git/small.lock.json", "more.yaml", "--arrays", "tokens")
+    assert outcome.code == 0, outcome.err
+    cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in outcome.out.splitlines() if row.startswith("│")]
+    assert [row[:4] for row in cells] == [
+        ["web", "207", "207", ""],
+        ["math", "69", "79", "+10"],
+        ["gsm8k", "60", "70", "+10"],
+        ["tulu", "9", "9", ""],
+        ["total", "276", "286", "+10"],
+    ]
+    assert run("mix", "diff", "git/small.lock.json", "more.yaml", "--arrays", "tokens", "--exit-code").code == 1
+    assert run("mix", "diff", "git/small.lock.json", "small.yaml", "--arrays", "tokens", "--exit-code").code == 0
+    shown = json.loads(run("mix", "diff", "small.yaml", "other.yaml", "--arrays", "tokens", "--json").out)
+    assert [(row["name"], row["tokens_difference"]) for row in shown["rows"]] == [("web", 0), ("math", 6)]
