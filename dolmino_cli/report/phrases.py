@@ -30,9 +30,9 @@ def histogram_note(histogram: Histogram, unit: str) -> str:
     if spread.not_finite:
         said.append(f"{spread.not_finite:,} NaN or infinite")
     if histogram.is_log and histogram.total:
-        said.append("logarithmic axis")
+        said.append("log axis")
     if has_log_counts(histogram):
-        said.append("logarithmic counts")
+        said.append("log counts")
     return " · ".join(said)
 
 
