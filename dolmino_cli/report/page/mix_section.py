@@ -126,7 +126,7 @@ def _lengths(mix: MixFigures) -> Element:
     present = [one for one in mix.lengths if one.documents]
     first = min(next(place for place, count in enumerate(one.octaves) if count) for one in present)
     last = max(len(one.octaves) for one in present)
-    axis = f"{1 << first:,} to {(1 << last) - 1:,} tokens, each column twice as long as the last"
+    axis = f"{1 << first:,} to {(1 << last) - 1:,} tokens, columns doubling"
     headings = [Column(heading=axis, kind="picture") if column.kind == "picture" else column for column in _LENGTHS]
     colours = {share.name: colour_of(place) for place, share in enumerate(mix.sources)}
     rows = (row(headings, [*_length_cells(one, first, last, colours[one.source])]) for one in present)
