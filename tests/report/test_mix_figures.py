@@ -12,6 +12,7 @@ from dolmino_cli.errors import DataError
 from dolmino_cli.mix.provenance import SCHEMA, read_provenance
 from dolmino_cli.report.figures.gathered import gather
 from dolmino_cli.report.figures.mix_figures import MixFigures
+from dolmino_cli.report.phrases import mix_size
 from tests.report.make import make_mix
 
 
@@ -32,6 +33,18 @@ def test_shares_of_sources_and_groups(tmp_path: Path) -> None:
     assert [share.source_percent for share in (*mix.sources, math)] == [50, 200, 100, 100 * 96 / 68]
     assert [round(share.mix_percent, 6) for share in (*mix.sources, math)] == [60.97561, 22.764228, 16.260163, 39.02439]
     assert (mix.tokens, mix.documents, mix.parts, mix.is_sampled) == (246, 29, 1, True)
+
+
+def test_what_was_published_of_the_mix_and_of_a_group_of_one(tmp_path: Path) -> None:
+    folder = make_mix(tmp_path)
+    lock = json.loads((folder / "small.lock.json").read_text())
+    del lock["manifest"]["sources"]["math/b"], lock["sources"]["math/b"]
+    lock["manifest"]["expect"] = {"tokens": 200, "mix_percent": {"math": 25.0}}
+    lock["outputs"] = None
+    (folder / "small.lock.json").write_text(json.dumps(lock))
+    mix = only(folder)
+    assert [share.published_mix_percent for share in mix.sources] == [None, 25.0]
+    assert (mix.groups, mix_size(mix)) == ((), "206 tokens, published as 200, not sampled yet")
 
 
 def test_windows_and_the_tail(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dolmino_cli.report.figures.token_lengths import TokenLengths
 from dolmino_cli.report.page.bars import Segment, bar, columns
 from dolmino_cli.report.page.markup import Child, foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
-from dolmino_cli.report.phrases import mix_note
+from dolmino_cli.report.phrases import mix_note, mix_size
 
 COLOURS = 12
 _SHARES = (
@@ -37,11 +37,9 @@ _LENGTHS = (
 
 def mix_section(mix: MixFigures, *, anchor: str) -> Element:
     """The section of one mix."""
-    scaled = f" at scale {mix.scale:g}" if mix.scale != 1 else ""
-    state = f"{big_tokens(mix.tokens)} tokens" + ("" if mix.is_sampled else ", not sampled yet") + scaled
     return node(
         "section",
-        node("h2", f"The mix {mix.name}", node("small", state, (foreign(label, class_="path") for label in mix.labels))),
+        node("h2", f"The mix {mix.name}", node("small", mix_size(mix), (foreign(label, class_="path") for label in mix.labels))),
         node("p", mix.description, class_="note") if mix.description else None,
         _whole(mix),
         _shares(mix),
