@@ -79,7 +79,10 @@ def _about_the_run(plan: MixPlan, run: Run) -> Iterator[str]:
 
 
 def variant_advice(other: MixPlan, plan: MixPlan) -> Iterator[str]:
-    """Where a mix takes more or less of a source than the one it is a variant of, at the grain that both have."""
+    """Where a mix takes more or less of a source than the one it is a variant of, at the grain that both have.
+
+    Sources seen equally often in both, of whatever sizes the two give, are no difference of the mixes.
+    """
     for row in compare(other, plan):
         if row.is_group or not row.differs:
             continue
@@ -88,7 +91,7 @@ def variant_advice(other: MixPlan, plan: MixPlan) -> Iterator[str]:
             yield f"{row.name} is not in {other.name}: {more}"
         elif row.after is None:
             yield f"{row.name} is in {other.name} and not in {plan.name}: {more}"
-        elif abs(row.tokens_difference) > row.before.tokens * _VARIANT_TOLERANCE:
+        elif abs(row.tokens_difference) > row.before.tokens * _VARIANT_TOLERANCE and _times(row.after) != _times(row.before):
             yield f"{row.name} is taken {_times(row.after)}, in {other.name} {_times(row.before)}: {more}"
 
 

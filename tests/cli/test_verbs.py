@@ -126,7 +126,7 @@ def test_retokenize_plan_and_sample(run, tmp_path: Path) -> None:  # type: ignor
     assert source["whole_passes"] == 2
     tokens = np.fromfile(tmp_path / "mix/part-00000.npy", dtype=np.uint16)
     assert len(tokens) == source["taken_tokens"] >= 2.5 * source["tokens"]
-    assert "identical to the lock: 1 files" in done(run("sample", "m.lock.json", "--arrays", "tokens", "-o", "again"))
+    assert "identical to the lock: 1 part" in done(run("sample", "m.lock.json", "--arrays", "tokens", "-o", "again"))
     assert (tmp_path / "again/part-00000.npy").read_bytes() == tokens.tobytes()
 
 
