@@ -81,7 +81,7 @@ def plan_of(files: list[SourceFile]) -> MixPlan:
 
 def main(documents: int, memory_mib: int, workers: int, scratch: Path) -> None:
     """Read, select, sort, and merge every part's rows."""
-    files, began = make_files(documents), time.perf_counter()
+    files, began, began_cpu = make_files(documents), time.perf_counter(), sum(os.times()[:4])
     seconds: dict[str, float] = {}
 
     def watch(what: str, total: int, unit: str) -> AbstractContextManager[object]:
@@ -104,12 +104,19 @@ def main(documents: int, memory_mib: int, workers: int, scratch: Path) -> None:
         last_key = int(rows.keys[-1])
         count, tokens = count + len(rows.keys), tokens + int(rows.lengths.sum())
     assert (count, tokens) == (mixed.selections["web"].documents, mixed.tokens)
-    total = time.perf_counter() - began
+    total, cpu = time.perf_counter() - began, sum(os.times()[:4]) - began_cpu
     shutil.rmtree(scratch)
     peak = [resource.getrusage(who).ru_maxrss * 1024 / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    result = {"documents": documents, "taken": count, "parts": mixed.part_count, "runs": len(mixed.runs), "seconds": total}
+    result = {
+        "documents": documents,
+        "taken": count,
+        "parts": mixed.part_count,
+        "runs": len(mixed.runs),
+        "seconds": total,
+        "cpu": cpu,
+    }
     result |= {"select": seconds["sort"], "sort": sorted_after - seconds["sort"], "merge": total - sorted_after}
-    result |= {"peak_mb": max(peak), "scratch_bytes": scratch_bytes, "processes": workers, "pid": os.getpid()}
+    result |= {"peak_mb": max(peak), "scratch_bytes": scratch_bytes}
     print(json.dumps(result))
 
 
