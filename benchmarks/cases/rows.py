@@ -30,7 +30,7 @@ def measure(bench: Bench) -> Section:
     rows, found = [], []
     for documents in TINY_SIZES if "tiny" in bench.inputs.root.name else SIZES:
         scratch = bench.output / "runs" / "rows"
-        command = [sys.executable, str(HERE / "kernels" / "our_rows.py"), str(documents), str(MEMORY_MIB), "1", str(scratch)]
+        command = [sys.executable, str(HERE / "kernels" / "our_rows.py"), str(documents), str(MEMORY_MIB), str(scratch)]
         result = run_kernel(command, environment=bench.environment, log=bench.output / "runs" / "rows.log")
         found.append(result)
         seconds = [f"{result[key]:.1f}" for key in ("select", "sort", "merge")]
