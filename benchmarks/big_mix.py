@@ -1,4 +1,4 @@
-"""A mix of billions of tokens for `dolmino trace` to look up in: real ids, keys and places; tokens only where a search reads them."""
+"""A mix of billions of tokens for `dolmino trace` to look up in: real ids, keys and places; tokens only for what reads them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.keys import order_key
 from dolmino_cli.mix.lock import Lock, LockedSource, MixPart

@@ -29,6 +29,7 @@ CASES = (
     "filtering",
     "sampling",
     "tracing",
+    "rows",
     "stackexchange",
     "decontamination",
     "arithmetic",

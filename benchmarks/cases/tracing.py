@@ -38,10 +38,8 @@ def measure(bench: Bench) -> Section:
     searched = sum(path.stat().st_size for path in mixes["searched"].glob("*.npy"))
     bars.append(Bar(what="a text, whole command, 1 core", value=searched / 1e9 / timings[SEARCH].median, unit="GB/s"))
     tokens = sum(path.stat().st_size for path in mixes["large"].glob("*.npy")) // 4
-    note = (
-        f"A mix of {tokens / 1e9:.1f}B tokens, {tokens // DOCUMENT_TOKENS / 1e6:.1f}M documents, {PARTS} parts; the text is searched"
-        f" for in {searched / 1e9:.2f} GB."
-    )
+    size = f"{tokens / 1e9:.1f}B tokens, {tokens // DOCUMENT_TOKENS / 1e6:.1f}M documents, {PARTS} parts"
+    note = f"A mix of {size}; the text is searched for in {searched / 1e9:.2f} GB of ids."
     shutil.rmtree(folder)
     return Section(title="Trace", header=("command", "wall ms (range)"), rows=rows, bars=bars, notes=[note])
 

@@ -72,7 +72,9 @@ class Survey:
     reader: Reader = read_documents
 
 
-def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int) -> dict[str, Selection]:
+def choose(
+    mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int, watch: Watch = unwatched
+) -> dict[str, Selection]:
     """The selection of every source of the plan, whose populations must be those of `files`. Raises DataError.
 
     Reads indexes only: tokens are neither read nor checked.
@@ -80,7 +82,7 @@ def choose(mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int
     scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
     try:
         how = Survey(seed=seed, scratch=scratch, check_tokens=False)
-        return choose_and_keep(mix, files, how, workers=workers).selections
+        return choose_and_keep(mix, files, how, workers=workers, watch=watch).selections
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

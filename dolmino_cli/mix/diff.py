@@ -1,13 +1,13 @@
 """What is not the same in two mixes: amounts per source, settings and, of two locks, input files and outputs.
 
-A manifest stands for what it plans over the arrays that are found, else over published sizes. Two locks are compared by what
-was taken; a lock and a manifest by what was to be taken, so that a manifest and its own lock are equal (a selection stops
-within one document above its target).
+A manifest stands for what it plans: over the arrays that are found, else the sizes that the lock has it is compared with, else
+published ones. Two locks are compared by what was taken; a lock and a manifest by what was to be taken. So a manifest and its
+own lock are equal, though a selection stops up to one document above its target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dolmino_cli.bundled import find
@@ -17,7 +17,7 @@ from dolmino_cli.mix.find_lock import find_lock, names_a_lock
 from dolmino_cli.mix.lock import Lock
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population, plan
-from dolmino_cli.mix.populations import find_populations
+from dolmino_cli.mix.populations import open_arrays, populations
 from dolmino_cli.tokens.arrays import NAME
 
 # What decides a lock's bytes besides its manifest and its inputs.
@@ -82,16 +82,25 @@ def diff(before: str, after: str, *, arrays_root: str | None = None) -> Diff:
 
     Raises ConfigError for what is none of these or cannot be planned, DataError for a damaged lock.
     """
-    return compare_sides(read_side(before, arrays_root=arrays_root), read_side(after, arrays_root=arrays_root))
+    locks = {given: find_lock(given)[1] for given in (before, after) if names_a_lock(given)}
+    known: dict[str, Population] = {}
+    for lock in locks.values():
+        known |= {source.name: source.available for source in locked_plan(lock).sources if source.available is not None}
+    sides = [
+        Side(given=given, manifest=locks[given].manifest, planned=locked_plan(locks[given]), lock=locks[given])
+        if given in locks
+        else _manifest_side(given, arrays_root=arrays_root, known=known)
+        for given in (before, after)
+    ]
+    return compare_sides(*sides)
 
 
-def read_side(given: str, *, arrays_root: str | None = None) -> Side:
-    """A manifest or a lock. Raises as `diff` does."""
-    if names_a_lock(given):
-        _, lock = find_lock(given)
-        return Side(given=given, manifest=lock.manifest, planned=locked_plan(lock, taken=False), lock=lock)
+def _manifest_side(given: str, *, arrays_root: str | None, known: Mapping[str, Population]) -> Side:
     manifest = manifests.load(find("mixes", given))
-    return Side(given=given, manifest=manifest, planned=plan(manifest, find_populations(manifest, arrays_root=arrays_root)))
+    found = populations(manifest, open_arrays(manifest, arrays_root=arrays_root))
+    sizes = {name: found[name] for name in found if found[name].kind == "arrays" or name not in known}
+    locked = {name: known[name] for name in manifest.sources if name in known}
+    return Side(given=given, manifest=manifest, planned=plan(manifest, locked | sizes))
 
 
 def compare_sides(before: Side, after: Side) -> Diff:
@@ -114,7 +123,7 @@ def compare_sides(before: Side, after: Side) -> Diff:
     )
 
 
-def locked_plan(lock: Lock, *, taken: bool) -> MixPlan:
+def locked_plan(lock: Lock, *, taken: bool = False) -> MixPlan:
     """A lock as a plan over the arrays it was made from: of the tokens it took, or of those it was to take."""
     tokens = {name: source.taken_tokens if taken else source.target_tokens for name, source in lock.sources.items()}
     rows = tuple(

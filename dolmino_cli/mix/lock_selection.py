@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dolmino_cli.mix.choose import choose
+from dolmino_cli.mix.choose import Watch, choose, unwatched
 from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.prepare import Prepared
 from dolmino_cli.mix.select import Selection
 
 
-def lock_selection(prepared: Prepared, *, workers: int = 1) -> Lock:
+def lock_selection(prepared: Prepared, *, workers: int = 1, watch: Watch = unwatched) -> Lock:
     """Run the selection over the index files of the inputs and lock what it takes; writes nothing.
 
     What `sample` writes later is this lock with its outputs and the ids that came out twice. Raises DataError for an index
     that does not fit its array.
     """
-    chosen = choose(prepared.plan, prepared.files(), seed=prepared.manifest.seed, workers=workers)
+    chosen = choose(prepared.plan, prepared.files(), seed=prepared.manifest.seed, workers=workers, watch=watch)
     return locked(prepared, chosen)
 
 

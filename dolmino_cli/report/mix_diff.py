@@ -101,7 +101,7 @@ def _cells(row: Compared) -> list[str]:
     taken = [big_tokens(side.tokens) if side else "-" for side in sides]
     source = [_percent(side.source_percent, side.published) if side else "-" for side in sides]
     mixed = [f"{float(side.mix_percent):.2f}" if side else "-" for side in sides]
-    points = f"{float(row.mix_points):+.2f}" if row.mix_points else ""
+    points = f"{float(row.mix_points):+.2f}" if round(row.mix_points, 2) else ""
     return [*taken, _signed(row.tokens_difference), *source, *mixed, points]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dolmino_cli.report.amounts import percent
+from dolmino_cli.report.amounts import big_tokens, percent
 from dolmino_cli.report.figures.histogram import Histogram
 from dolmino_cli.report.figures.mix_figures import MixFigures
 from dolmino_cli.report.figures.run_figures import RunFigures
@@ -30,10 +30,17 @@ def histogram_note(histogram: Histogram, unit: str) -> str:
     if spread.not_finite:
         said.append(f"{spread.not_finite:,} NaN or infinite")
     if histogram.is_log and histogram.total:
-        said.append("logarithmic axis")
+        said.append("log axis")
     if has_log_counts(histogram):
-        said.append("logarithmic counts")
+        said.append("log counts")
     return " · ".join(said)
+
+
+def mix_size(mix: MixFigures) -> str:
+    """`112.94B tokens, published as 100B`; says where the mix is scaled, or only planned."""
+    published = f", published as {big_tokens(mix.published_tokens)}" if mix.published_tokens is not None else ""
+    scaled = f", at scale {mix.scale:g}" if mix.scale != 1 else ""
+    return f"{big_tokens(mix.tokens)} tokens{published}{scaled}" + ("" if mix.is_sampled else ", not sampled yet")
 
 
 def mix_note(mix: MixFigures) -> str:

@@ -13,7 +13,7 @@ from dolmino_cli.report.figures.example_texts import Example, Examples
 from dolmino_cli.report.figures.gathered import Report, RunReport
 from dolmino_cli.report.figures.mix_figures import MixFigures, Share
 from dolmino_cli.report.figures.run_figures import RunFigures
-from dolmino_cli.report.phrases import account, mix_note, unfinished_note, visible
+from dolmino_cli.report.phrases import account, mix_note, mix_size, unfinished_note, visible
 
 _BAR_COLUMNS = 30
 _TEXT_CHARACTERS = 120
@@ -64,8 +64,8 @@ def _waterfall(run: RunFigures) -> Table:
             table,
             f"dropped: {step.reason}" + (f" ({step.rule})" if step.rule else ""),
             _bar(scale * left, scale * step.dropped),
-            f"-{step.dropped:,}",
-            "" if step.bytes_dropped is None else f"-{big_bytes(step.bytes_dropped)}",
+            f"-{step.dropped:,}" if step.dropped else "0",
+            f"-{big_bytes(step.bytes_dropped)}" if step.bytes_dropped else "",
             percent(step.retention_percent),
             "" if step.expect is None else step.expect.band + {True: " ok", False: " NOT MET", None: ""}[step.is_as_expected],
         )
@@ -93,9 +93,8 @@ def _beginning(example: Example) -> str:
 
 
 def _mix_table(mix: MixFigures) -> Table:
-    state = "tokens" if mix.is_sampled else "tokens foreseen, not sampled yet"
     numbers = ("Mix %", "planned", "published", "Source %", "planned", "epochs", "tokens", "documents")
-    table = _table(f"{mix.name}: {big_tokens(mix.tokens)} {state}", ("source", ""), numbers)
+    table = _table(f"{mix.name}: {mix_size(mix)}", ("source", ""), numbers)
     shares = [*mix.sources]
     for group in mix.groups:
         shares.insert(next(place for place, share in enumerate(shares) if share.group == group.name), group)

@@ -46,6 +46,7 @@ print(json.dumps([main(), sorted({name.split(".")[0] for name in sys.modules})])
         ["mix", "plan", "--help"],
         ["join", "stackexchange", "--help"],
         ["rewrite", "--help"],
+        ["report", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:

@@ -74,6 +74,18 @@ def test_retention_outside_the_band_is_not_as_expected(tmp_path: Path) -> None:
     assert only(tmp_path / "out").figures.steps[0].is_as_expected is False
 
 
+def test_a_published_share_of_all_is_compared_with_all(tmp_path: Path) -> None:
+    keep = {"score": "x", "at_least": 1, "reason": "second", "expect": {"percent": 40, "within": 1, "of": "all"}}
+    steps = [
+        {"reason": "first", "documents_in": 10, "documents_dropped": 5, "bytes_dropped": 0},
+        {"reason": "second", "documents_in": 5, "documents_dropped": 1, "bytes_dropped": 0},
+    ]
+    counts = {"in": 12, "kept": 4, "quarantined": 2, "dropped": {"first": 5, "second": 1}, "steps": steps}
+    write_summary(tmp_path, name="all", stages=[{"keep": keep}], counts=counts)
+    first, second = only(tmp_path).figures.steps
+    assert (first.retention_percent, second.retention_percent, second.is_as_expected) == (50.0, 40.0, True)
+
+
 def test_counts_that_do_not_add_up_are_refused(tmp_path: Path) -> None:
     counts = {"in": 10, "kept": 6, "quarantined": 1, "dropped": {"short": 2}, "steps": []}
     write_summary(tmp_path, name="lost", stages=[], counts=counts)
@@ -141,6 +153,16 @@ def test_examples_have_their_texts_from_documents_and_rejects(tmp_path: Path) ->
     )
     (more,) = only(tmp_path / "out", examples=4).examples
     assert more.kept[3] == example("e1", 350.0, "kept", ("1" + "x" * 349)[:TEXT_CHARACTERS], is_cut=True)
+
+
+def test_examples_are_the_same_however_attributes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = [1 + (7 * number) % 9 for number in range(40)]
+    run_filter(tmp_path, {"a.jsonl": documents(*lengths), "b.jsonl": documents(*lengths, prefix="e")}, rejects=True)
+    whole = only(tmp_path / "out", examples=12)
+    monkeypatch.setattr("dolmino_cli.report.figures.attributes._BATCH_ROWS", 3)
+    pieces = only(tmp_path / "out", examples=12)
+    assert [(one.kept, one.dropped) for one in pieces.examples] == [(one.kept, one.dropped) for one in whole.examples]
+    assert pieces.histograms[0].kept.tolist() == whole.histograms[0].kept.tolist()
 
 
 def test_without_rejects_dropped_examples_have_no_text(tmp_path: Path) -> None:

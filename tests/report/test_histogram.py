@@ -42,7 +42,7 @@ def decided(values: list[float], rule: Keep) -> int:
     return int(rule.decide(scores, batch).sum())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     values=st.lists(FLOATS, max_size=40),
     bound=st.floats(allow_nan=False, allow_infinity=False),
@@ -56,7 +56,7 @@ def test_every_value_is_in_one_bin_on_its_side(values: list[float], bound: float
     spread = histogram.spread
     assert histogram.total + spread.nulls + spread.not_finite == len(values) + nulls == spread.rows
     assert int(histogram.kept.sum()) + histogram.zeros_kept == decided(finite, rule)
-    assert (np.diff(histogram.edges) > 0).all()
+    assert (np.diff(histogram.edges / 4) > 0).all()
     assert 0 <= histogram.place(bound) <= 1
 
 
@@ -98,6 +98,15 @@ def test_zeros_have_a_bin_of_their_own_on_a_logarithmic_axis() -> None:
     assert histogram.is_log
     assert (histogram.zeros_kept, histogram.zeros_dropped, histogram.total) == (5, 0, 9)
     assert (int(histogram.kept.sum()), int(histogram.dropped.sum())) == (2, 2)
+    dropped = histogram_of([0.0] * 5 + [1.0, 10.0, 100.0, 30_000.0], keep(above=0), integers=True)
+    assert (dropped.zeros_kept, dropped.zeros_dropped, dropped.total) == (0, 5, 9)
+
+
+def test_the_widest_range_there_is_has_an_axis() -> None:
+    largest = float(np.finfo(np.float64).max)
+    histogram = histogram_of([-largest, 0.0, largest])
+    assert (np.diff(histogram.edges / 4) > 0).all()
+    assert (histogram.place(-largest), histogram.place(0.0), histogram.place(largest)) == (0.0, 0.5, 1.0)
 
 
 def test_a_constant_score_lies_inside_the_axis() -> None:
@@ -122,7 +131,7 @@ def test_counts_are_logarithmic_where_one_side_could_not_be_seen(values: list[fl
     assert has_log_counts(histogram_of(values, keep(below=3))) is expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(values=st.lists(st.floats(min_value=-1e300, max_value=1e300), min_size=1, max_size=9))
 def test_ticks_are_few_and_on_the_axis(values: list[float]) -> None:
     histogram = histogram_of(values)

@@ -11,7 +11,7 @@ from dolmino_cli.report.figures.nearest import Nearest, Row, Side
 SCORES = st.lists(st.one_of(st.integers(-3, 3).map(float), st.just(float("nan"))), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     values=SCORES,
     most=st.integers(0, 5),

@@ -24,12 +24,12 @@ def diff(
     """Print what two mixes take of every source and what moved, in tokens, Source % and Mix %.
 
     Where one takes `math` and the other `math/gsm8k` and more, these are compared as `math`. Of two locks, changed input
-    files are named, and whether the outputs are the same bytes. A manifest is planned over --arrays where they are,
-    else over published sizes, marked *.
+    files are named, and whether the outputs are the same bytes. A manifest is planned over --arrays where they are, else
+    over the sizes in the lock it is compared with, else over published sizes, marked *.
 
     \b
     Examples:
-      dolmino mix diff dolmino-1124-50b llm-jp-dolmino-50b
+      dolmino mix diff dolmino-1124-100b dolmino-1124-100b-as-run
       dolmino mix diff mixes/50b.lock.json s3://bucket/mixes/50b --exit-code
     """
     import json as json_format

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from dolmino_cli.cli.console import remark, show
+from dolmino_cli.cli.console import counted, remark, show
 from dolmino_cli.cli.mix.run_verify import show_problems, watched_read
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix import lock as locks
@@ -44,8 +44,9 @@ def run_lock(
         show(plan_table(prepared.plan))
         show("nothing was written")
         return
+    parent.check_writable()
     there = parent.read(name)
-    lock = lock_selection(prepared, workers=workers)
+    lock = lock_selection(prepared, workers=workers, watch=lambda what, total, unit: counted(what, total=total, unit=unit))
     if there is not None and there != lock.to_json():
         raise ConfigError(f"{output} is another lock; delete it, or give another --output (`dolmino mix diff` compares them)")
     if full:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dolmino_cli.report.figures.attributes import Attributes, measure
@@ -46,7 +47,7 @@ def gather(folders: Sequence[str], *, examples: int) -> Report:
     """
     runs, mixes = find(folders)
     return Report(
-        runs=tuple(_run_report(run, examples) for run in runs),
+        runs=_told_apart([_run_report(run, examples) for run in runs]),
         mixes=tuple(mix_figures(mix) for mix in mixes),
     )
 
@@ -65,6 +66,17 @@ def _run_report(run: FoundRun, examples: int) -> RunReport:
         overlaps=overlaps(attributes, recipe),
         repetition_reasons=_reasons(recipe, ("repeated_ngrams",)),
         overlap_reasons=_reasons(recipe, INDEXED),
+    )
+
+
+def _told_apart(runs: Sequence[RunReport]) -> tuple[RunReport, ...]:
+    """Runs of one recipe get their folders into their names."""
+    times = Counter(run.figures.name for run in runs)
+    return tuple(
+        replace(run, figures=replace(run.figures, name=f"{run.figures.name}: {run.figures.label}"))
+        if times[run.figures.name] > 1
+        else run
+        for run in runs
     )
 
 

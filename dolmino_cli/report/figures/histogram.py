@@ -126,9 +126,9 @@ class Histogram:
         """Where `value` lies on the axis: 0 at its left end, 1 at its right; beyond is cut to these."""
         low, high = self.edges[0], self.edges[-1]
         if self.is_log:
-            share = 0.0 if value <= low else np.log(value / low) / np.log(high / low)
+            share = 0.0 if value <= low else (np.log(value) - np.log(low)) / (np.log(high) - np.log(low))
         else:
-            share = (value / 2 - low / 2) / (high / 2 - low / 2)  # halved: their difference may be more than a float holds
+            share = (value / 4 - low / 4) / (high / 4 - low / 4)  # quarters: the whole difference may be more than a float holds
         return float(min(max(share, 0.0), 1.0))
 
     def check(self) -> None:
@@ -188,7 +188,7 @@ def _linear_edges(spread: Spread, bounds: Sequence[float]) -> Values:
     if low == high:
         margin = max(abs(low) / 2, 0.5)
         low, high = max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
-    return np.unique(np.linspace(low / 2, high / 2, BINS + 1) * 2)
+    return np.unique(np.linspace(low / 4, high / 4, BINS + 1) * 4)
 
 
 def _whole(edges: Values) -> Values:

@@ -64,6 +64,8 @@ class MixFigures:
     seed: int
     tokens: int
     planned: int
+    published_tokens: int | None
+    """The mix's total as it was published; None also at another scale."""
     documents: int
     parts: int
     sequence_length: int
@@ -95,6 +97,7 @@ def mix_figures(found: FoundMix) -> MixFigures:
         seed=lock.manifest.seed,
         tokens=sum(source.taken for source in sources),
         planned=sum(source.planned for source in sources),
+        published_tokens=lock.manifest.expect.tokens if lock.manifest.expect and lock.scale == 1 else None,
         documents=sum(source.documents for source in sources),
         parts=len(outputs),
         sequence_length=lock.sequence_length,
@@ -118,6 +121,7 @@ def _sources(lock: Lock) -> tuple[Share, ...]:
     shares = []
     for name in sorted(names, key=lambda name: groups.index(_group(name))):  # stable: a group's sources keep their order
         source = lock.sources[name]
+        is_alone = sum(_group(other) == _group(name) for other in names) == 1
         shares.append(
             Share(
                 name=name,
@@ -129,7 +133,8 @@ def _sources(lock: Lock) -> tuple[Share, ...]:
                 documents=source.taken_documents,
                 mix_planned=planned,
                 mix_taken=taken,
-                published_mix_percent=published.get(name),
+                # A group of one source is that source: what was published of either is of it.
+                published_mix_percent=published.get(name, published.get(_group(name)) if is_alone else None),
             )
         )
     return tuple(shares)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from dolmino_cli.report.figures.attributes import Attributes
 
 INDEXED = ("ngram_overlap", "in_index")
-_MOST_INSTANCES = 5
+_MOST_INSTANCES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class TaskHits:
     documents: int
     instances: int
     named_most: tuple[tuple[str, int], ...]
-    """(instance id with its split, documents), at most 5."""
+    """(instance id with its split, documents), at most 3."""
 
 
 def overlaps(attributes: Attributes, recipe: dict[str, Any]) -> tuple[TaskHits, ...]:

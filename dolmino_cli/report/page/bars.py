@@ -47,15 +47,13 @@ def bar(title: str, segments: Iterable[Segment], marks: Sequence[tuple[float, st
     )
 
 
-def columns(title: str, heights: Sequence[float], titles: Sequence[str]) -> Element:
+def columns(title: str, heights: Sequence[float], titles: Sequence[str], *, colour: str) -> Element:
     """Small vertical bars side by side; heights are shares of the tallest."""
     return node(
         "svg",
         node("title", title),
         (
-            node(
-                "rect", node("title", said), x=place + 0.06, y=100 - 100 * height, width=0.88, height=100 * height, class_="kept"
-            )
+            node("rect", node("title", said), x=place + 0.06, y=100 - 100 * height, width=0.88, height=100 * height, fill=colour)
             for place, (height, said) in enumerate(zip(heights, titles, strict=True))
             if height > 0
         ),

@@ -11,9 +11,9 @@ from dolmino_cli.report.figures.token_lengths import TokenLengths
 from dolmino_cli.report.page.bars import Segment, bar, columns
 from dolmino_cli.report.page.markup import Child, foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
-from dolmino_cli.report.phrases import mix_note
+from dolmino_cli.report.phrases import mix_note, mix_size
 
-COLOURS = 10
+COLOURS = 12
 _SHARES = (
     Column(heading="source"),
     Column(heading="", kind="picture"),
@@ -37,13 +37,10 @@ _LENGTHS = (
 
 def mix_section(mix: MixFigures, *, anchor: str) -> Element:
     """The section of one mix."""
-    scaled = f" at scale {mix.scale:g}" if mix.scale != 1 else ""
-    state = f"{big_tokens(mix.tokens)} tokens" + ("" if mix.is_sampled else ", not sampled yet") + scaled
     return node(
         "section",
-        node("h2", mix.name, node("small", state)),
+        node("h2", f"The mix {mix.name}", node("small", mix_size(mix), (foreign(label, class_="path") for label in mix.labels))),
         node("p", mix.description, class_="note") if mix.description else None,
-        node("p", (foreign(label, class_="path") for label in mix.labels), class_="note"),
         _whole(mix),
         _shares(mix),
         node("p", mix_note(mix), class_="note") if mix.is_sampled else None,
@@ -127,18 +124,20 @@ def _lengths(mix: MixFigures) -> Element:
     present = [one for one in mix.lengths if one.documents]
     first = min(next(place for place, count in enumerate(one.octaves) if count) for one in present)
     last = max(len(one.octaves) for one in present)
-    axis = f"{1 << first:,} to {(1 << last) - 1:,} tokens, each column twice as long as the last"
+    axis = f"{1 << first:,} to {(1 << last) - 1:,} tokens, columns doubling"
     headings = [Column(heading=axis, kind="picture") if column.kind == "picture" else column for column in _LENGTHS]
-    rows = (row(headings, [*_length_cells(one, first, last)]) for one in present)
+    colours = {share.name: colour_of(place) for place, share in enumerate(mix.sources)}
+    rows = (row(headings, [*_length_cells(one, first, last, colours[one.source])]) for one in present)
     return table("Tokens per document, as the mix holds them", headings, rows, kind="lengths")
 
 
-def _length_cells(lengths: TokenLengths, first: int, last: int) -> Iterator[Element | str]:
+def _length_cells(lengths: TokenLengths, first: int, last: int, colour: str) -> Iterator[Element | str]:
     counts = [*lengths.octaves, *[0] * (last - len(lengths.octaves))]
     said = [f"{1 << place:,} to {(2 << place) - 1:,} tokens: {count:,} documents" for place, count in enumerate(counts)]
     heights = [count / max(counts) for count in counts]
     yield lengths.source
-    yield columns(f"Lengths of {lengths.source}: {lengths.documents:,} documents", heights[first:], said[first:])
+    title = f"Lengths of {lengths.source}: {lengths.documents:,} documents"
+    yield columns(title, heights[first:], said[first:], colour=colour)
     yield f"≈ {big_tokens(lengths.median)}"
     yield big_tokens(round(lengths.tokens / lengths.documents))
     yield big_tokens(lengths.most)

@@ -20,7 +20,7 @@ _SOURCES = (
     Column(heading="kept", kind="n"),
     Column(heading="dropped", kind="n wide"),
     Column(heading="text kept", kind="n wide"),
-    Column(heading="as published", kind="n"),
+    Column(heading="as expected", kind="n"),
 )
 
 
@@ -45,13 +45,15 @@ def _totals(report: Report) -> Iterator[tuple[str, str]]:
         yield big_tokens(kept), f"kept, {percent(100 * kept / read if read else 0.0)}"
     expected = [step.is_as_expected for run in decided for step in run.steps if step.is_as_expected is not None]
     if expected:
-        yield f"{sum(expected)} of {len(expected)}", "published retentions met"
+        yield f"{sum(expected)} of {len(expected)}", "retentions as expected"
 
 
 def _run_row(run: RunFigures, anchor: str) -> Element:
     name = node("a", run.name, href=f"#{anchor}")
     if not run.decided:
-        return row(_SOURCES, [name, "", "", f"{run.records_in:,}", "", "", "", ""])
+        return row(
+            _SOURCES, [name, "", "", "", f"{run.kept:,} {'scored' if run.input_bytes is not None else 'made'}", "", "", ""]
+        )
     scale = 100 / max(run.records_in, 1)
     pieces = [
         Segment(start=0, length=scale * run.kept, kind="kept"),
@@ -65,9 +67,9 @@ def _run_row(run: RunFigures, anchor: str) -> Element:
         name,
         percent(run.kept_percent),
         bar(said, pieces),
-        f"{run.records_in:,}",
-        f"{run.kept:,}",
-        f"{run.dropped:,}",
+        big_tokens(run.records_in),
+        big_tokens(run.kept),
+        big_tokens(run.dropped),
         "" if run.text_kept_bytes is None else big_bytes(run.text_kept_bytes),
         verdict if met else "",
     ]

@@ -94,8 +94,8 @@ def _waterfall_rows(run: RunFigures) -> Iterator[Element]:
 def _step_cells(step: Step, picture: Element) -> Iterator[Element | str]:
     yield node("span", step.reason, node("small", step.rule) if step.rule else None)
     yield picture
-    yield f"−{step.dropped:,}"
-    yield "" if step.bytes_dropped is None else f"−{big_bytes(step.bytes_dropped)}"
+    yield f"−{step.dropped:,}" if step.dropped else "0"
+    yield f"−{big_bytes(step.bytes_dropped)}" if step.bytes_dropped else ""
     of_all = " of all" if step.expect is not None and step.expect.of == "all" else ""
     yield percent(step.retention_percent) + of_all
     yield expectation(step)
