@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 install = { $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt $(1) || $(PIP) install -q -c constraints.txt $(1); }
 INPUTS := pyproject.toml constraints.txt Makefile
 
-.PHONY: demo test lint olmo-core bench clean
+.PHONY: demo test lint olmo-core datatrove bench clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo/run.sh
@@ -34,10 +34,15 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(call install,--find-links $(VENV)/wheels -e '.[test]')
 	touch $@
 
-# For one test: OLMo-core reads our arrays with its own reader. It needs PyTorch, so it has an environment of its own.
+# For one test each: OLMo-core reads our arrays and lists, datatrove our exports, with their own readers. These need PyTorch
+# and other versions than ours, so each has an environment of its own.
 olmo-core: $(VENV)/.installed-test
 	$(PYTHON) -m venv $(VENV)/olmo-core
 	$(VENV)/olmo-core/bin/python -m pip --disable-pip-version-check install -q torch==2.13.0 ai2-olmo-core==3.0.0
+
+datatrove: $(VENV)/.installed-test
+	$(PYTHON) -m venv $(VENV)/datatrove
+	$(VENV)/datatrove/bin/python -m pip --disable-pip-version-check install -q torch==2.13.0 datatrove==0.10.1 tokenizers==0.23.3
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/run.py

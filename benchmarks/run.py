@@ -28,6 +28,7 @@ CASES = (
     "classifier",
     "filtering",
     "sampling",
+    "rows",
     "stackexchange",
     "decontamination",
     "arithmetic",

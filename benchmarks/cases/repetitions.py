@@ -13,6 +13,7 @@ from tables import Bar, Section
 
 BOUND = 32
 OURS = "dolmino repeated_ngrams kernel"
+OUR_WINDOWS = "dolmino sample's search, windows of 4,096"
 OLMO_CORE = "OLMo-core find_periodic_sequences"
 HEADER = ("kernel", "M tokens/s, 1 core (range)")
 
@@ -33,15 +34,18 @@ def measure(bench: Bench) -> Section:
     theirs, their_longest = run(bench.peer("olmo-core", "python"), "peers/olmo_core_repeats.py", bench.runs)
     _check(our_longest, their_longest)
     million = np.load(arrays[0], mmap_mode="r").size / 1e6
+    command = [sys.executable, str(HERE / "kernels/our_windows.py"), str(arrays[0]), str(bench.passes + 1)]
+    windows = run_kernel(command, environment=bench.environment, log=folder / "log")
     rows = [
         (name, f"{million / statistics.median(seconds):.1f} ({million / max(seconds):.1f}-{million / min(seconds):.1f})")
-        for name, seconds in ((OURS, ours), (OLMO_CORE, theirs))
+        for name, seconds in ((OURS, ours), (OUR_WINDOWS, windows["seconds"][1:]), (OLMO_CORE, theirs))
     ]
     ratio = statistics.median(theirs) / statistics.median(ours)
     bars = [Bar(what=f"{OURS} / {OLMO_CORE}", value=ratio, unit="x", at_least=100)]
     flagged = int((our_longest >= BOUND).sum())
     documents = f"{million:.1f} M tokens, {len(our_longest):,} documents"
-    note = f"{documents}; the same {flagged} have {BOUND} repeats or more, with the same counts."
+    masked = f"{windows['found']:,} of {windows['windows']:,} windows have them too"
+    note = f"{documents}; the same {flagged} have {BOUND} repeats or more, with the same counts; {masked}."
     return Section(title="Repeated n-grams, in memory", header=HEADER, rows=rows, bars=bars, notes=[note])
 
 

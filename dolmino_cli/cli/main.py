@@ -15,6 +15,7 @@ from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import generate as generate_verbs
 from dolmino_cli.cli import join as join_verbs
+from dolmino_cli.cli import microanneal as microanneal_verbs
 from dolmino_cli.cli import mix as mix_verbs
 from dolmino_cli.cli import recipe as recipe_verbs
 from dolmino_cli.cli import report as report_verb
@@ -48,6 +49,7 @@ app.command("retokenize")(retokenize_verb.retokenize)
 app.add_typer(join_verbs.app, name="join")
 app.add_typer(generate_verbs.app, name="generate")
 app.add_typer(mix_verbs.app, name="mix")
+app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
 app.command("report")(report_verb.report)

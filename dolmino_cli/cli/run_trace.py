@@ -113,11 +113,11 @@ def _answers(tracer: Tracer, asked: Asked, *, limit: int, workers: int) -> Itera
         yield tracer.step(asked.step, rank=asked.rank)
     elif asked.find is not None:
         found = tracer.id(asked.find)
-        if found.documents or tracer.pieces is None:
+        if found.documents or len(asked.find.split()) == 1:
             yield found
+            if not found.documents:
+                remark(f"to search for it as a text: --text {asked.find!r}")
             return
-        for source, why in found.absent.items():
-            remark(f"{source}: {why}")
         remark(f"no document of the mix has the id {asked.find!r}; searching for it as a text")
         yield from _places_of_text(tracer, asked.find, limit=limit, workers=workers)
     else:

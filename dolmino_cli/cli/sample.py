@@ -42,8 +42,19 @@ def sample(
     ] = None,
     scratch: Annotated[
         str | None,
-        typer.Option("--scratch", metavar="DIR", help="Local folder with room for the mix.", show_default="inside --output"),
+        typer.Option(
+            "--scratch", metavar="DIR", help="Local folder with room for what is copied.", show_default="inside --output"
+        ),
     ] = None,
+    memory: Annotated[
+        str, typer.Option("--memory", metavar="SIZE", help="What all workers together may use, such as 16GiB.")
+    ] = "4GiB",
+    copy_sources: Annotated[
+        bool,
+        typer.Option(
+            "--copy-sources", help="Copy what is taken of local sources to scratch first, as of S3: for slow or shared disks."
+        ),
+    ] = False,
     lock: Annotated[
         str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git.")
     ] = None,
@@ -72,6 +83,8 @@ def sample(
         tokens_per_file=tokens_per_file,
         sequence_length=sequence_length,
         scratch=scratch,
+        memory=memory,
+        copy_sources=copy_sources,
         lock=lock,
         dry_run=dry_run,
     )

@@ -30,7 +30,10 @@ def trace(
     find: Annotated[
         str | None,
         typer.Option(
-            "--find", metavar="ID|TEXT", help="Every place of a document; of a text, where no id is this.", show_default=False
+            "--find",
+            metavar="ID|TEXT",
+            help="Every place of a document; of a text, where it has a space and is no id.",
+            show_default=False,
         ),
     ] = None,
     text: Annotated[

@@ -34,8 +34,8 @@ def read_ranges(
 ) -> int:
     """Read bytes starts[i] to starts[i] + lengths[i] of the file to out[places[i]:] for each i, int64 all.
 
-    `starts` rise and ranges do not overlap, so that close ones can be read together through `buffer`. Returns -1, or the
-    first i that the file ended before or could not be read.
+    `starts` rise, so that close ranges can be read together through `buffer`; ranges are equal or do not overlap. Returns -1,
+    or the first i whose range the file did not have or that could not be read.
     """
     first = 0
     while first < len(starts):

@@ -61,12 +61,14 @@ def _in_source(mix: OpenMix, source: str, id: str) -> tuple[list[TakenDocument],
     certain = copies if rank != last else copies[:passes]
     if len({len(copy) for copy in certain}) > 1:
         counts = ", ".join(str(len(copy)) for copy in copies)
-        problem = f"document {id!r} of {source} is {counts} times in the copies of the source, which are all of all of it"
+        problem = f"document {id!r} of {source} is {counts} times in the copies of the source, which all hold it whole"
         raise DataError(f"{problem}; sample the mix again", path=mix.root)
     documents = [document for copy in copies for document in copy]
     if documents:
         return documents, None
-    return [], "not in the source: the mix has every document with a selection hash such as it would have"
+    if passes:
+        return [], "not in the source: all of it is in the mix"
+    return [], f"not in the source: its selection hash is below {locked.last_key}, the last one taken, so it would be in the mix"
 
 
 def _in_copy(mix: OpenMix, source: str, copy: int, id: str) -> list[TakenDocument]:

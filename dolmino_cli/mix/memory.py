@@ -12,13 +12,14 @@ from dolmino_cli.mix.token_files import SLAB_BYTES
 MEMORY_BYTES = 4 << 30
 
 # A process with its libraries loaded and everything compiled, before it holds any data.
-PROCESS_BYTES = 250 << 20
+PROCESS_BYTES = 220 << 20
 # A document without its tokens, in memory: numbers, id, shard name. Estimated until the documents have been read.
 ROW_BYTES = 160
 # While rows are merged and written out, they exist up to so many times.
-_ROWS_AT_ONCE = 5
+_ROWS_AT_ONCE = 4
 _TABLES_AT_ONCE = 4
-_MOST_TABLE_BYTES = 256 << 20
+# Larger ones are sorted more slowly: what is taken from lies no longer in a processor's cache.
+_MOST_TABLE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True)

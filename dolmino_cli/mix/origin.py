@@ -60,6 +60,8 @@ def find_origin(document: TakenDocument, roots: Sequence[str]) -> Origin:
         return Origin(shard=shard, record=record)
     attributes = storage.join(root, "attributes", attributes_name(document.src))
     if not storage.exists(attributes):
+        if record is None:
+            raise ConfigError(f"--documents: {root} has no results for {document.src}; give the folder that was tokenized")
         return Origin(shard=shard, record=record)
     row = read_row(attributes, document.loc, where="kept").to_pylist()[0]
     if record is None and row["id"] != document.id:

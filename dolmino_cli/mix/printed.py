@@ -30,21 +30,35 @@ def as_printed(number: float) -> Interval:
 
 
 def possible_tokens(manifest: Manifest, plan: MixPlan) -> dict[str, Interval]:
-    """What each source may give when its printed size and its printed Source % are only known as far as they are printed.
+    """What each source may give when its printed size, Source % or Mix % is only known as far as it is printed.
 
-    Whole passes (100, 200, 400) are exact; so are shares in tokens, and sizes counted from arrays.
+    Whole passes (100, 200, 400) are exact; so are shares in tokens, and sizes counted from arrays. What takes the rest may be off
+    by all that the others may be.
     """
     shares = {name: claim.share for claim in manifest.claims() for name in claim.sources}
     found = {}
     for source in plan.sources:
         low = high = Fraction(source.tokens)
-        percent = shares[source.name].source_percent
+        percent, part = shares[source.name].source_percent, shares[source.name].mix_percent
+        if part is not None:
+            low, high = low * as_printed(part).low / exact(part), high * as_printed(part).high / exact(part)
         if percent is not None and source.available is not None:
             held, within = source.available.tokens, source.available.within
             share = Interval(low=exact(percent), high=exact(percent)) if percent % 100 == 0 else as_printed(percent)
             low = low * Fraction(held - within, held) * share.low / exact(percent)
             high = high * Fraction(held + within, held) * share.high / exact(percent)
         found[source.name] = Interval(low=low, high=high)
+    rest = [source for source in plan.sources if shares[source.name].rest is not None]
+    others = [interval for name, interval in found.items() if shares[name].rest is None]
+    slack = Interval(
+        low=plan.tokens - sum((interval.high for interval in others), Fraction(0)),
+        high=plan.tokens - sum((interval.low for interval in others), Fraction(0)),
+    )
+    taken = sum(source.tokens for source in rest)
+    for source in rest:
+        found[source.name] = Interval(
+            low=max(Fraction(0), slack.low * source.tokens / taken), high=slack.high * source.tokens / taken
+        )
     return found
 
 

@@ -109,11 +109,17 @@ def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = 
     )
 
 
+def check_memory(prepared: Prepared, how: How) -> Budget:
+    """What the run may use. Raises ConfigError where that is too little for its workers and parts."""
+    budget = Budget(memory_bytes=how.memory_bytes, workers=how.workers)
+    part_tokens = min(prepared.request.tokens_per_file, prepared.plan.tokens)
+    budget.check_part(part_tokens, documents_per_token(prepared.plan.sources))
+    return budget
+
+
 def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: How) -> Lock:
     """Everything but the lock file. `expected`: what must come out."""
-    budget = Budget(memory_bytes=how.memory_bytes, workers=how.workers)
-    tokens_per_file = prepared.request.tokens_per_file
-    budget.check_part(min(tokens_per_file, prepared.plan.tokens), documents_per_token(prepared.plan.sources))
+    budget = check_memory(prepared, how)
     folder.begin(output)
     workspace = folder.fresh_scratch(output, how.scratch)
     try:
@@ -121,7 +127,7 @@ def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: Ho
             prepared.plan,
             prepared.files(),
             seed=prepared.manifest.seed,
-            tokens_per_file=tokens_per_file,
+            tokens_per_file=prepared.request.tokens_per_file,
             scratch=workspace,
             budget=budget,
             copy_sources=how.copy_sources,

@@ -26,7 +26,7 @@ def token_table(traced: TracedToken, tracer: Tracer) -> Table:
     place = traced.place
     rows: list[Row] = [
         ("token", f"{place.token:,} of {tracer.mix.tokens:,}: {place.part}, offset {place.offset:,}"),
-        ("id", f"{traced.token_id}" + (f"  {_quoted(traced.piece)}" if traced.piece is not None else "")),
+        ("token id", f"{traced.token_id}" + (f"  {_quoted(traced.piece)}" if traced.piece is not None else "")),
         *_document_rows(place.document, tracer, position=place.position),
     ]
     if place.window is None:
@@ -43,7 +43,7 @@ def token_table(traced: TracedToken, tracer: Tracer) -> Table:
 def window_tables(traced: TracedWindow, tracer: Tracer) -> list[Table]:
     """A window and, one below the other, the documents in it with their share and text."""
     rows: list[Row] = [("window", _window_text(traced.window, None)), *_seen_rows(traced.seen)]
-    rows.append(("holds", f"tokens of {len(traced.documents):,} documents"))
+    rows.append(("documents", f"{len(traced.documents):,}"))
     return [_facts(rows), *(_share_table(share, tracer) for share in traced.documents)]
 
 
@@ -73,7 +73,7 @@ def id_tables(traced: TracedId, tracer: Tracer) -> list[Table | str]:
 
 
 def _found_table(found: TracedDocument, tracer: Tracer) -> Table:
-    rows: list[Row] = [("id", _shown(found.document.id)), *_document_rows(found.document, tracer)[:-1]]
+    rows = _document_rows(found.document, tracer)
     if not found.windows:
         rows.append(("window", f"none: it lies in the last tokens of {found.document.part}, which are never trained on"))
     elif found.seen is None:
@@ -109,17 +109,17 @@ def _document_rows(document: TakenDocument, tracer: Tracer, *, position: int | N
     locked = tracer.mix.lock.sources[document.source]
     copies = locked.whole_passes + (locked.last_key is not None)
     partial = ", the partial pass" if document.copy == locked.whole_passes else ""
-    at = "" if position is None else f"; the token is its {position:,} (from 0)"
+    at = "" if position is None else f"; this is its token {position:,}, from 0"
     return [
+        ("document", _shown(document.id)),
         ("source", f"{document.source}, copy {document.copy + 1} of {copies}{partial}"),
         ("from", f"{_shown(document.src)}, line {document.loc:,}"),
         ("place", f"{document.part}, {document.start:,} to {document.end:,}: {document.tokens:,} tokens{at}"),
-        ("document", _shown(document.id)),
     ]
 
 
 def _window_text(window: Window, offset: int | None) -> str:
-    at = f", the token is its {offset - window.start:,}" if offset is not None else ""
+    at = f"; this is its token {offset - window.start:,}" if offset is not None else ""
     masked = {True: "masked: it repeats itself", False: "not masked", None: "repetition not looked at for this length"}
     return f"{window.number:,}: {window.part}, {window.start:,} to {window.end:,}{at}; {masked[window.repeated]}"
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,45 +233,49 @@ def test_arrays_of_another_tokenizer_than_the_manifest_s_are_a_warning(made: Pat
         assert all(word in warning for word, warning in zip(warnings, result.warnings, strict=True))
 
 
+# Kills itself when the function called `name` in `module` is called for the n-th time.
 KILLED = """
-import sys
+import importlib, os, signal, sys
 from pathlib import Path
-from dolmino_cli.mix import sample, write_part
+from dolmino_cli.mix.sample import sample
 
-class Stop:
-    def __init__(self, after): self.left = after
-    def __call__(self, task):
-        if not self.left:
-            Path(sys.argv[3]).touch()
-            while True: pass
-        self.left -= 1
-        return write_part.write_part(task)
+manifest, output, module, name, count = sys.argv[1:]
+owner = importlib.import_module(module)
+for attribute in name.split(".")[:-1]:
+    owner = getattr(owner, attribute)
+called, original = 0, getattr(owner, name.split(".")[-1])
 
-if __name__ == "__main__":
-    sample.write_part = Stop(2)
-    tokens = Path(sys.argv[1]).parent / "tokens"
-    sample.sample(Path(sys.argv[1]), output=sys.argv[2], arrays_root=str(tokens), tokens_per_file=100)
+def stop(*arguments, **options):
+    global called
+    called += 1
+    if called == int(count):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments, **options)
+
+setattr(owner, name.split(".")[-1], stop)
+sample(Path(manifest), output=output, arrays_root=str(Path(manifest).parent / "tokens"), tokens_per_file=100)
 """
 
 
-def test_a_run_killed_half_way_leaves_no_finished_mix_and_a_rerun_makes_the_same_bytes(made: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(made / "small.yaml"), str(made / "again"), str(made / "half way")]
-    )
-    deadline = time.monotonic() + 60
-    while not (made / "half way").exists():
-        assert process.poll() is None, "the run ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    left = contents(made / "again")
-    assert "part-00001.npy" in left  # half way indeed
-    assert any(name.startswith(".scratch/") for name in left)
-    assert "arrays.json" not in left
-    assert "small.lock.json" not in left
-    stale = ("part-00099.npy", "part-00099.csv.gz", "part-00099.documents.arrow", ".part-00100.npy.partial")
-    for name in stale:  # as of a run with more parts
-        (made / "again" / name).write_bytes(b"left over")
+@pytest.mark.parametrize(
+    ("module", "name", "count", "left"),
+    [
+        ("dolmino_cli.mix.choose", "survey", 2, ".scratch/000000-0000.kept"),
+        ("dolmino_cli.mix.mix_rows", "order", 2, ".scratch/000000.runs"),
+        ("dolmino_cli.mix.sample", "write_part", 3, "part-00001.npy"),
+        ("dolmino_cli.shards.output", "Pending.publish", 7, ".part-00001.npy.partial"),  # a part's documents are there, not it
+        ("dolmino_cli.mix.folder", "end", 1, "small.lock.json"),
+    ],
+)
+def test_a_run_killed_at_any_moment_leaves_no_finished_mix_and_a_rerun_makes_the_same_bytes(
+    made: Path, module: str, name: str, count: int, left: str
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(made / "small.yaml"), str(made / "again"), module, name, str(count)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    found = contents(made / "again")
+    assert left in found
+    assert "sample.unfinished" in found
+    for stale in ("part-00099.npy", "part-00099.csv.gz", "part-00099.documents.arrow", ".part-00100.npy.partial"):
+        (made / "again" / stale).write_bytes(b"left over")  # as of a run with more parts
     assert run(made / "small.yaml", made / "again")
     assert contents(made / "again") == contents(made / "mix")

@@ -40,3 +40,16 @@ def test_the_rounding_of_sizes_and_shares_is_carried_into_the_mix() -> None:
     )
     assert web.meets(as_printed(32.0))
     assert not web.meets(as_printed(32.6))
+
+
+def test_the_rest_may_be_off_by_the_rounding_of_all_others() -> None:
+    sources = {"web": Source(rest=1), "code": Source(mix_percent=20.5), "wiki": Source(mix_percent=4.5)}
+    manifest = Manifest(name="m", tokenizer="t", seed=1, sources=sources, total_tokens=1000)
+    planned = plan(manifest, {})
+    tokens = possible_tokens(manifest, planned)
+    assert tokens["code"] == Interval(low=Fraction("204.5"), high=Fraction("205.5"))
+    assert tokens["web"] == Interval(low=Fraction(749), high=Fraction(751))
+    web = possible_mix_percent(planned.sources[0], tokens)
+    assert web == Interval(low=Fraction("74.9"), high=Fraction("75.1"))
+    assert web.meets(as_printed(75.1))  # 75.05 and more
+    assert not web.meets(as_printed(75.2))

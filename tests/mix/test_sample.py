@@ -128,6 +128,31 @@ def test_a_smaller_mix_takes_a_subset_of_a_larger_one(tmp_path: Path) -> None:
         before = taken
 
 
+def test_the_documents_of_a_half_are_a_subset_of_those_of_the_whole(tmp_path: Path, tokens: Path) -> None:
+    """As the 50B and the 100B mix: the same sources and seed, every share doubled."""
+    taken = []
+    for name, factor in (("50b", 1), ("100b", 2)):
+        shares = {
+            "web": f"source_percent: {30 * factor}",
+            "math": f"source_percent: {125 * factor}",
+            "book": f"tokens: {4 * factor}",
+        }
+        manifest = write_manifest(tmp_path / "m.yaml", name=name, **shares)
+        sample(manifest, output=str(tmp_path / name), arrays_root=str(tokens), tokens_per_file=200)
+        taken.append(Counter((document.id, document.src) for document in read_arrays(tmp_path / name)))
+    assert taken[0] <= taken[1]
+    assert taken[0] != taken[1]
+
+
+def test_the_size_of_parts_does_not_change_the_order_of_documents(tmp_path: Path, tokens: Path) -> None:
+    manifest = write_manifest(tmp_path / "small.yaml", **SHARES)
+    orders = []
+    for size in (50, 200, 10_000):
+        sample(manifest, output=str(tmp_path / str(size)), arrays_root=str(tokens), tokens_per_file=size)
+        orders.append(read_arrays(tmp_path / str(size)))
+    assert orders[0] == orders[1] == orders[2]
+
+
 def test_another_seed_takes_other_documents(tmp_path: Path) -> None:
     write_arrays(tmp_path / "tokens" / "web", WEB)
     taken = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def list_mixes() -> None:
-    """List the bundled mixes with what they take by the published sizes.
+    """List the bundled mixes: tokens they take by the published sizes, number of sources, reference.
 
     \b
     Example:
@@ -14,10 +14,8 @@ def list_mixes() -> None:
     from dolmino_cli.cli.console import show
     from dolmino_cli.mix.manifest import load
     from dolmino_cli.mix.plan import plan as plan_mix
-    from dolmino_cli.mix.populations import find_populations
-    from dolmino_cli.report.amounts import big_tokens
+    from dolmino_cli.mix.populations import published_populations
+    from dolmino_cli.report.mix_list import list_table
 
-    for name in bundled_names("mixes"):
-        manifest = load(find("mixes", name))
-        total = plan_mix(manifest, find_populations(manifest, arrays_root=None)).tokens
-        show(f"{name:<24} {big_tokens(total):>9}  {manifest.reference or ''}")
+    manifests = [load(find("mixes", name)) for name in bundled_names("mixes")]
+    show(list_table((manifest, plan_mix(manifest, published_populations(manifest))) for manifest in manifests))

@@ -6,9 +6,13 @@ Made from the published lists' facts: the folders, files per folder, tokens per 
 
 from __future__ import annotations
 
+import functools
 import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from dolmino_cli.mix.exchange.import_mix import Imported, Wishes, import_mix
 
 HOST = "http://olmo-data.org/preprocessed/"
 FLAN = "tulu_flan/v1-FULLDECON-HARD-TRAIN-60M-shots_all-upweight_1-dialog_false-sep_rulebased/allenai/dolma2-tokenizer/"
@@ -87,3 +91,10 @@ def write(path: Path, lines: list[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@functools.cache
+def imported(pool: str) -> Imported:
+    """The OLMo configuration of the pool, read once for all tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        return import_mix(write_olmo(Path(folder), pool), Wishes())

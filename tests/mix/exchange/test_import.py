@@ -10,30 +10,28 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.import_mix import Wishes, import_mix, write_import
 from dolmino_cli.mix.exchange.pools import Count
 from dolmino_cli.mix.manifest import load
-from tests.mix.exchange.make import paths_of, write, write_lines, write_olmo
+from tests.mix.exchange.make import imported, paths_of, write, write_lines, write_olmo
 
 
 @pytest.mark.parametrize(
     ("pool", "entries", "unique", "billions", "consumed"),
     [("50B", 576, 576, "51.47", 97.2), ("100B", 1253, 697, "112.94", 88.6), ("300B", 2476, 992, "311.42", 96.4)],
 )
-def test_a_pool_has_the_published_counts(
-    tmp_path: Path, pool: str, entries: int, unique: int, billions: str, consumed: float
-) -> None:
-    """training-definitions 1.4: entries, unique files, tokens and the share of them that the run consumed."""
-    imported = import_mix(write_olmo(tmp_path, pool), Wishes())
-    assert [file.path for file in imported.files.files] == paths_of(pool)
-    assert (len(imported.files.files), sum(one.files for one in imported.pools)) == (entries, unique)
-    assert imported.listed is not None
-    assert f"{imported.listed.tokens / 1e9:.2f}" == billions
-    assert imported.run is not None
-    assert imported.run.consumed_tokens is not None
-    assert round(100 * imported.run.consumed_tokens / imported.listed.tokens, 1) == consumed
+def test_a_pool_has_the_published_counts(pool: str, entries: int, unique: int, billions: str, consumed: float) -> None:
+    """Entries, unique files, tokens and the share of them that the run consumed, of the released configurations."""
+    read = imported(pool)
+    assert [file.path for file in read.files.files] == paths_of(pool)
+    assert (len(read.files.files), sum(one.files for one in read.pools)) == (entries, unique)
+    assert read.listed is not None
+    assert f"{read.listed.tokens / 1e9:.2f}" == billions
+    assert read.run is not None
+    assert read.run.consumed_tokens is not None
+    assert round(100 * read.run.consumed_tokens / read.listed.tokens, 1) == consumed
 
 
-def test_sources_and_copies_of_the_100b_pool(tmp_path: Path) -> None:
-    imported = import_mix(write_olmo(tmp_path, "100B"), Wishes())
-    assert {pool.source: (pool.files, pool.times) for pool in imported.pools} == {
+def test_sources_and_copies_of_the_100b_pool() -> None:
+    pools = imported("100B").pools
+    assert {pool.source: (pool.files, pool.times) for pool in pools} == {
         "math/tulumath": (22, 2),
         "math/dolmino-synthmath": (135, 2),
         "math/gsm8k": (2, 2),
@@ -47,26 +45,25 @@ def test_sources_and_copies_of_the_100b_pool(tmp_path: Path) -> None:
         "pes2o": (4, 1),
         "dclm": (137, 1),
     }
-    held = {pool.source: pool.held for pool in imported.pools}
+    held = {pool.source: pool.held for pool in pools}
     assert held["math/tulumath"] == Count(tokens=233_120_000, within=15_000)
     assert held["wiki"] == Count(tokens=3_660_000_000, within=5_000_000)
 
 
-def test_the_third_copy_of_two_students_and_the_doubled_wikipedia_are_named(tmp_path: Path) -> None:
-    found = import_mix(write_olmo(tmp_path, "100B"), Wishes()).findings
+def test_the_third_copy_of_two_students_and_the_doubled_wikipedia_are_named() -> None:
+    found = imported("100B").findings
     assert found[0] == "math/tinygsm-mind/two-students: 92 files x3 where its group's others are x2"
     (doubled,) = (line for line in found if line.startswith("listed 2 times, Source % 200 of what is listed: "))
     assert "wiki (2 files)" in doubled
     assert "two-students" not in doubled
-    assert not any("tinygsm" in line for line in import_mix(write_olmo(tmp_path, "50B"), Wishes()).findings)
+    assert not any("tinygsm" in line for line in imported("50B").findings)
 
 
 def test_the_manifest_says_each_number_with_its_line(tmp_path: Path) -> None:
-    path = write_olmo(tmp_path, "100B")
-    imported = import_mix(path, Wishes())
-    manifest_path, list_path = write_import(imported, str(tmp_path / "out"))
+    path, read = write_olmo(tmp_path, "100B"), imported("100B")
+    manifest_path, list_path = write_import(read, str(tmp_path / "out"))
     manifest = load(Path(manifest_path))
-    assert manifest == imported.manifest
+    assert manifest == read.manifest
     assert manifest.name == "OLMo2-stage2-100B"
     assert (manifest.tokenizer, manifest.seed) == ("allenai/dolma2-tokenizer", 1110)
     assert manifest.sources["wiki"].source_percent == 200
@@ -90,7 +87,7 @@ def test_the_manifest_says_each_number_with_its_line(tmp_path: Path) -> None:
 
 def test_a_list_of_bare_paths_is_the_same_mix(tmp_path: Path) -> None:
     """OLMo-core's first Dolmino lists are the same files without the host, and without any settings."""
-    by_yaml, by_text = import_mix(write_olmo(tmp_path, "100B"), Wishes()), import_mix(write_lines(tmp_path, "100B"), Wishes())
+    by_yaml, by_text = imported("100B"), import_mix(write_lines(tmp_path, "100B"), Wishes())
     assert [(one.source, one.copies, one.held, one.listed) for one in by_text.pools] == [
         (one.source, one.copies, one.held, one.listed) for one in by_yaml.pools
     ]
@@ -104,20 +101,20 @@ def test_labels_name_sources_and_options_come_before_both(tmp_path: Path) -> Non
         tmp_path / "mix.txt",
         ["# reasoning", "code meta,a/{TOKENIZER}/code/part-0.npy", "", "web,b/{TOKENIZER}/x.npy", "b/{TOKENIZER}/pile/y.npy"],
     )
-    imported = import_mix(path, Wishes(tokenizer="tiny", sources=("b/{TOKENIZER}/x=crawl",)))
-    assert [(file.source, file.path) for file in imported.files.files] == [
+    read = import_mix(path, Wishes(tokenizer="tiny", sources=("b/{TOKENIZER}/x=crawl",)))
+    assert [(file.source, file.path) for file in read.files.files] == [
         ("code-meta", "a/{TOKENIZER}/code/part-0.npy"),
         ("crawl", "b/{TOKENIZER}/x.npy"),
         ("pile", "b/{TOKENIZER}/pile/y.npy"),
     ]
-    assert "tokens are not known of code-meta, crawl, pile" in imported.findings[-1]
+    assert "tokens are not known of code-meta, crawl, pile" in read.findings[-1]
 
 
 def test_uneven_copies_within_a_source_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "mix.txt", [f"web,{{TOKENIZER}}/{name}.npy" for name in "aabcd"])
-    imported = import_mix(path, Wishes(tokenizer="tiny"))
-    assert imported.findings[0] == "web: listed unevenly: 3 files x1, 1 file x2; {TOKENIZER}/a.npy x2"
-    assert imported.manifest.sources["web"].source_percent == 125
+    read = import_mix(path, Wishes(tokenizer="tiny"))
+    assert read.findings[0] == "web: listed unevenly: 3 files x1, 1 file x2; {TOKENIZER}/a.npy x2"
+    assert read.manifest.sources["web"].source_percent == 125
 
 
 def test_sizes_count_tokens_exactly(tmp_path: Path) -> None:
@@ -126,11 +123,11 @@ def test_sizes_count_tokens_exactly(tmp_path: Path) -> None:
     for name, tokens in (("a", 10), ("b", 5)):
         (stored / f"{name}.npy").write_bytes(bytes(4 * tokens))
     path = write(tmp_path / "mix.txt", ["web,x/{TOKENIZER}/a.npy", "web,x/{TOKENIZER}/a.npy", "web,x/{TOKENIZER}/b.npy"])
-    imported = import_mix(path, Wishes(tokenizer="tiny", sizes=str(tmp_path / "stored")))
-    (pool,) = imported.pools
+    read = import_mix(path, Wishes(tokenizer="tiny", sizes=str(tmp_path / "stored")))
+    (pool,) = read.pools
     assert (pool.held, pool.listed) == (Count(tokens=15), Count(tokens=25))
-    assert imported.manifest.sources["web"].tokens == 25
-    published = imported.manifest.sources["web"].published
+    assert read.manifest.sources["web"].tokens == 25
+    published = read.manifest.sources["web"].published
     assert published is not None
     assert (published.tokens, published.within) == (15, 0)
     with pytest.raises(ConfigError, match="none of the 3 listed files is there"):

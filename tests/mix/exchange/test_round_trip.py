@@ -11,21 +11,20 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.export_mix import ListFormat, plan_list, write_list
 from dolmino_cli.mix.exchange.file_list import parse
 from dolmino_cli.mix.exchange.import_mix import Imported, Wishes, import_mix, write_import
-from tests.mix.exchange.make import write_lines, write_olmo
+from tests.mix.exchange.make import imported, write_lines, write_olmo
 from tests.mix.exchange.test_import import MIXTURE
 
 TINY = Wishes(tokenizer="tiny")
 
 
-def round_trip(path: Path, folder: Path, to: ListFormat, wishes: Wishes) -> tuple[Imported, Imported]:
+def round_trip(first: Imported, folder: Path, to: ListFormat, wishes: Wishes) -> tuple[Imported, Imported]:
     """A configuration as it is read, and as its export is read."""
-    imported = import_mix(path, wishes)
-    _, files = write_import(imported, str(folder))
+    _, files = write_import(first, str(folder))
     listed = parse(Path(files).read_text(), files)
-    assert listed == imported.files
+    assert listed == first.files
     export = plan_list(listed, to, output=str(folder / "export"), prefix=None)
     write_list(export)
-    return imported, import_mix(Path(export.path), wishes)
+    return first, import_mix(Path(export.path), wishes)
 
 
 def check(first: Imported, second: Imported) -> None:
@@ -42,7 +41,7 @@ def check(first: Imported, second: Imported) -> None:
 @pytest.mark.parametrize("pool", ["50B", "100B", "300B"])
 def test_an_olmo_configuration(tmp_path: Path, pool: str) -> None:
     path = write_olmo(tmp_path, pool)
-    first, second = round_trip(path, tmp_path / "out", "olmo", Wishes())
+    first, second = round_trip(imported(pool), tmp_path / "out", "olmo", Wishes())
     check(first, second)
     listed = [line for line in path.read_text().splitlines() if line.strip().startswith(("#SOURCE", "- http"))]
     exported = Path(tmp_path / "out" / "export" / f"{first.files.name}.yaml").read_text().splitlines()
@@ -50,19 +49,19 @@ def test_an_olmo_configuration(tmp_path: Path, pool: str) -> None:
 
 
 def test_an_olmo_configuration_without_comments(tmp_path: Path) -> None:
-    check(*round_trip(write_olmo(tmp_path, "50B", comments=False), tmp_path / "out", "olmo", Wishes()))
+    check(*round_trip(import_mix(write_olmo(tmp_path, "50B", comments=False), Wishes()), tmp_path / "out", "olmo", Wishes()))
 
 
 @pytest.mark.parametrize("pool", ["50B", "100B", "300B"])
 def test_an_olmo_core_mix(tmp_path: Path, pool: str) -> None:
     """Bare paths get their sources as labels, which OLMo-core wants; the paths and comments stay byte for byte."""
     path = write_lines(tmp_path, pool)
-    first, second = round_trip(path, tmp_path / "out", "olmo-core", Wishes())
+    first, second = round_trip(import_mix(path, Wishes()), tmp_path / "out", "olmo-core", Wishes())
     check(first, second)
     exported = (tmp_path / "out" / "export" / path.name).read_text()
     assert [line.rpartition(",")[2] for line in exported.splitlines()] == path.read_text().splitlines()
     again = shutil.copy(tmp_path / "out" / "export" / path.name, tmp_path / path.name)
-    round_trip(Path(again), tmp_path / "again", "olmo-core", Wishes())
+    round_trip(import_mix(Path(again), Wishes()), tmp_path / "again", "olmo-core", Wishes())
     assert (tmp_path / "again" / "export" / path.name).read_text() == exported
 
 
@@ -70,7 +69,7 @@ def test_an_olmo_core_mix(tmp_path: Path, pool: str) -> None:
 def test_a_source_mixture(tmp_path: Path, whole: bool) -> None:
     path, wishes = tmp_path / "mixture.yaml", TINY
     path.write_text(MIXTURE if whole else "# requested_tokens: 1000\n" + _list_of(MIXTURE))
-    first, second = round_trip(path, tmp_path / "out", "source-mixture", wishes)
+    first, second = round_trip(import_mix(path, wishes), tmp_path / "out", "source-mixture", wishes)
     check(first, second)
     exported = (tmp_path / "out" / "export" / "mixture.yaml").read_text()
     assert exported.startswith("source_list:" if whole else "# requested_tokens: 1000\nsources:")
@@ -78,7 +77,7 @@ def test_a_source_mixture(tmp_path: Path, whole: bool) -> None:
 
 def test_one_form_becomes_another(tmp_path: Path) -> None:
     """The lists of the 100B pool hold the same files whichever form they go through; only scheme and host may go."""
-    first = import_mix(write_olmo(tmp_path, "100B"), Wishes())
+    first = imported("100B")
     export = plan_list(first.files, "olmo-core", output=str(tmp_path / "dolmino.txt"), prefix=None)
     assert export.text.startswith("# base_dir: http://olmo-data.org/\n#SOURCE: http://")
     assert export.notes == ("1,253 paths have no {TOKENIZER}: OLMo-core's DataMix refuses them, its NumpyDatasetConfig does not",)
@@ -96,7 +95,7 @@ def test_one_form_becomes_another(tmp_path: Path) -> None:
 
 
 def test_copies_of_a_list_become_repetitions_of_a_source_mixture(tmp_path: Path) -> None:
-    first = import_mix(write_olmo(tmp_path, "100B"), Wishes())
+    first = imported("100B")
     export = plan_list(first.files, "source-mixture", output=str(tmp_path / "mixture.yaml"), prefix=None)
     write_list(export)
     mixture = import_mix(tmp_path / "mixture.yaml", Wishes())

@@ -1,0 +1,82 @@
+"""`dolmino microanneal`: small annealing runs that judge a source."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dolmino_cli.cli.arguments import DryRun
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Judge sources by small annealing runs.")
+
+
+@app.callback()
+def group() -> None:
+    """Judge sources by small annealing runs."""
+
+
+@app.command("plan")
+def plan(
+    source: Annotated[
+        list[str],
+        typer.Option(
+            "--source",
+            metavar="NAME[=COPIES]",
+            help="A source, or a group of sources, with its own number of copies. May be repeated.",
+            show_default=False,
+        ),
+    ],
+    web: Annotated[str, typer.Option("--web", metavar="NAME", help="The source that fills up, seen once.", show_default=False)],
+    ratio: Annotated[
+        float, typer.Option("--ratio", metavar="PERCENT", help="The web's part of the mix, in percent.", show_default=False)
+    ],
+    copies: Annotated[float, typer.Option("--copies", metavar="N", help="Passes over every source that states none.")] = 1.0,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE.yaml", help="The manifest to write.", show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The mix's name.", show_default="the file's, without .yaml")
+    ] = None,
+    base: Annotated[
+        str, typer.Option("--from", metavar="MIX", help="Where sizes, seed and tokenizer are taken from.")
+    ] = "dolmino-1124-50b",
+    arrays: Annotated[
+        str | None,
+        typer.Option(
+            "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
+        ),
+    ] = None,
+    batch_sequences: Annotated[int, typer.Option("--batch-sequences", min=1, metavar="N", help="Windows per step.")] = 1024,
+    sequence_length: Annotated[int, typer.Option("--sequence-length", min=1, metavar="N", help="Tokens per window.")] = 4096,
+    start_step: Annotated[
+        int, typer.Option("--start-step", metavar="K", help="Go on from step K of a 7B anneal: start at its learning rate there.")
+    ] = 0,
+    dry_run: DryRun = False,
+) -> None:
+    """Write the manifest of a microanneal: copies of some sources, filled up with web, one epoch, learning rate to 0.
+
+    Copies are passes (source_percent), no file is copied. Prints what is taken of each source, steps and costs. Sizes are those
+    of token arrays where --arrays has them, else those published in the mix of --from.
+
+    \b
+    Examples:
+      dolmino microanneal plan --source math --copies 2 --web dclm --ratio 50 -o math-2x.yaml
+      dolmino microanneal plan --source math/gsm8k=4 --source math/tulumath --web dclm --ratio 65 -o gsm8k-4x.yaml
+      dolmino microanneal plan --source mine --arrays s3://bucket/tokens --web dclm --ratio 50 -o mine.yaml
+    """
+    from dolmino_cli.cli.run_microanneal import parse_copies, run_plan
+
+    run_plan(
+        parse_copies(source, copies),
+        web=web,
+        ratio=ratio,
+        output=output,
+        name=name,
+        base=base,
+        arrays=arrays,
+        batch_sequences=batch_sequences,
+        sequence_length=sequence_length,
+        start_step=start_step,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,63 @@
+"""`dolmino sample` as one types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dolmino_cli.cli.amounts import parse_size
+from dolmino_cli.errors import ConfigError
+from tests.cli.run import Outcome, dolmino
+from tests.mix.make import contents, write_manifest, write_uniform_arrays
+
+SIZES = {"4GiB": 4 << 30, "4g": 4 << 30, "512M": 512 << 20, "2GB": 2 * 10**9, "1.5GiB": 3 << 29, "100": 100, "1TiB": 1 << 40}
+
+
+@pytest.mark.parametrize("given", SIZES)
+def test_sizes(given: str) -> None:
+    assert parse_size("--memory", given) == SIZES[given]
+
+
+@pytest.mark.parametrize("given", ["", "GiB", "-4G", "1.5", "4 G", "4GX", "all", "٣G"])
+def test_what_is_no_size_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"--memory .*: give a size such as 4GiB"):
+        parse_size("--memory", given)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    write_uniform_arrays(tmp_path / "tokens" / "web", documents=1000, length=30, prefix="d")
+    manifest = write_manifest(tmp_path / "m.yaml", web="source_percent: 50")
+
+    def call(*arguments: object) -> Outcome:
+        given = manifest, "--arrays", tmp_path / "tokens", "-o", tmp_path / "mix", *arguments
+        return dolmino(monkeypatch, capsys, "sample", *given)
+
+    return call
+
+
+def test_phases_are_reported_and_windows_counted(run) -> None:  # type: ignore[no-untyped-def]
+    done = run("--sequence-length", 16, "--tokens-per-file", 4000)
+    assert done.code == 0, done.err
+    phases = [line.split(",")[0:2] for line in done.err.splitlines()]
+    assert [":".join(phase[:1]) for phase in phases[:3]] == ["read: 1", "sort: 500/500 documents", "write: 15"]
+    assert "windows of 16 tokens: 935; masked for repetition: 0 (0 %); tokens that fill none: 40 (0.27 %)" in done.out
+    assert "note: 40 tokens (0.27 %) at the ends of 4 parts fill no window of 16 and are never trained on" in done.err
+
+
+def test_too_little_memory_is_one_line_and_writes_nothing(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for dry_run in ([], ["--dry-run"]):
+        done = run("--memory", "100MiB", "-w", 2, *dry_run)
+        assert done.code == 2
+        assert done.error.startswith("100MiB of memory is too little for 2 workers; give --memory")
+        assert not (tmp_path / "mix").exists()
+
+
+def test_copied_sources_make_the_same_mix(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert run().code == 0
+    before = contents(tmp_path / "mix")
+    for part in (tmp_path / "mix").glob("part-*"):
+        part.unlink()
+    assert run("--copy-sources", "--scratch", tmp_path / "scratch").code == 0
+    assert contents(tmp_path / "mix") == before
