@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -48,7 +49,8 @@ def run_tasks(
     """Yield (task, result) as tasks finish, in completion order; `function` and tasks must pickle.
 
     At most 2 x workers tasks are handed out at a time. The first exception of a task is raised here after the running
-    tasks ended; tasks not yet started are not run. A worker that dies (killed, out of memory) raises RunFailed.
+    tasks ended; tasks not yet started are not run. A worker that dies (killed, out of memory) raises RunFailed. Workers end
+    with this process, also when it is killed.
     """
     pending_tasks = iter(tasks)
     if workers <= 1:
@@ -95,6 +97,7 @@ def usable_cores() -> int:
 
 def _start_worker(counters: Counters | None, environment: dict[str, str], numbers: Any) -> None:
     global _number
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with numbers.get_lock():
         _number = numbers.value
         numbers.value += 1
@@ -105,3 +108,15 @@ def _start_worker(counters: Counters | None, environment: dict[str, str], number
     for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
         os.environ[variable] = "false" if variable.startswith("TOKEN") else "1"
     progress_counters.use(counters)
+
+
+def _end_with_parent() -> None:
+    """End this worker as soon as the process that uses it is gone, however it ended.
+
+    A pool's workers hold each other's pipes open, so without this a kill -9 of the run leaves them for ever: with their memory,
+    and still writing what a rerun writes again.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker is started by another process"
+    parent.join()
+    os._exit(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -59,3 +61,37 @@ def test_workers_are_numbered_from_zero() -> None:
 def test_a_killed_worker_is_an_error() -> None:
     with pytest.raises(RunFailed, match="a worker process was killed"):
         list(run_tasks(die, range(2), workers=2))
+
+
+_LEFT_ALONE = """
+from dolmino_cli.executors.local import run_tasks
+from tests.executors.test_local import sleep
+if __name__ == "__main__":
+    for _, worker in run_tasks(sleep, [0, 0, 60, 60], workers=2):
+        print(worker, flush=True)
+"""
+
+
+def sleep(seconds: int) -> int:
+    time.sleep(seconds or 0.2)
+    return os.getpid()
+
+
+def test_workers_end_with_a_run_that_is_killed() -> None:
+    """Otherwise they stay for ever, and write what a rerun writes again."""
+    with subprocess.Popen([sys.executable, "-c", _LEFT_ALONE], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        workers = {int(run.stdout.readline()) for _ in range(2)}
+        run.kill()
+    until = time.monotonic() + 10
+    while (left := [worker for worker in workers if _is_alive(worker)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
