@@ -14,10 +14,12 @@ from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, plan
 from dolmino_cli.mix.populations import SourceArrays, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.reading import SourceFile
-from dolmino_cli.mix.windows import SEQUENCE_LENGTH
+from dolmino_cli.mix.windows import MOST_SEQUENCE_LENGTH, SEQUENCE_LENGTH
 from dolmino_cli.tokens.arrays import ArrayFile, MadeBy, TokenArrays
 
 TOKENS_PER_FILE = 64_000_000
+_MOST_TOKENS = 1 << 50  # of a part: more than any mix has
+_MOST_PASSES = (1 << 16) - 1  # over a source: a document's copy is written as 16 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,10 @@ def prepare(
     SEQUENCE_LENGTH unless given. Raises ConfigError when a source has no arrays, and when options or inputs are not those of
     the lock, naming each.
     """
-    for name, value in (("tokens_per_file", tokens_per_file), ("sequence_length", sequence_length)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is {value}; it must be at least 1")
+    bounds = (("tokens_per_file", tokens_per_file, _MOST_TOKENS), ("sequence_length", sequence_length, MOST_SEQUENCE_LENGTH))
+    for name, value, most in bounds:
+        if value is not None and not 1 <= value <= most:
+            raise ConfigError(f"{name} is {value}; it must be 1 to {most:,}")
     lock, manifest, sha256 = None, None, ""
     if path.suffix == ".json":
         lock = parse(_read(path), str(path))
@@ -82,12 +85,18 @@ def prepare(
     )
     if lock is not None and (changed := list(differences(request_of(lock), request))):
         raise ConfigError(f"this is not what {path} was made from: {'; '.join(changed)}; restore it, or sample the manifest anew")
+    planned = plan(manifest, populations(manifest, arrays), scale=request.scale)
+    for source in planned.sources:
+        if source.tokens > _MOST_PASSES * arrays[source.name].arrays.totals["tokens"]:
+            raise ConfigError(
+                f"source {source.name!r} would be taken more than {_MOST_PASSES:,} times over; give it a smaller share"
+            )
     warning = tokenizer_warning(manifest, arrays)
     return Prepared(
         manifest=manifest,
         manifest_sha256=sha256,
         arrays=arrays,
-        plan=plan(manifest, populations(manifest, arrays), scale=request.scale),
+        plan=planned,
         request=request,
         lock=lock,
         warnings=(warning,) if warning else (),

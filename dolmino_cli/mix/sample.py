@@ -93,13 +93,14 @@ def sample(
 
 def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = None, how: How | None = None) -> SampleResult:
     """As `sample`, of what `prepare` returned (so that a plan can be shown before the work begins)."""
-    place = Output(output)
+    place, how = Output(output), how or How()
+    folder.check_places(scratch=how.scratch, lock_path=lock_path)
     found = folder.look(place, prepared.request)
     name = folder.lock_name(prepared.manifest.name)
     if found.lock is not None and found.complete:
         lock = found.lock
     else:
-        lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how or How())
+        lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how)
         place.put(name, lock.to_json())
         folder.end(place)
     if lock_path is not None:

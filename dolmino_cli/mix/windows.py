@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 SEQUENCE_LENGTH = 4096
+# 16 times the longest context that models are trained on; a window is held in memory.
+MOST_SEQUENCE_LENGTH = 1 << 24
 REPEATED_SUFFIX = ".repeated.bin"
 
 

@@ -61,3 +61,29 @@ def test_copied_sources_make_the_same_mix(run, tmp_path: Path) -> None:  # type:
         part.unlink()
     assert run("--copy-sources", "--scratch", tmp_path / "scratch").code == 0
     assert contents(tmp_path / "mix") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--lock", "s3://bucket/m.lock.json"], "--lock s3://bucket/m.lock.json: it must be on the local disk"),
+        (["--scratch", "s3://bucket/scratch"], "--scratch s3://bucket/scratch: it must be on the local disk"),
+        (["--lock", "tokens"], "--lock tokens is a folder; give the path of a file in it"),
+        (["--lock", "m.yaml/m.lock.json"], "cannot write m.yaml/m.lock.json: a part of this path is a file"),
+        (["--sequence-length", 10**20], "sequence_length is 100000000000000000000; it must be 1 to 16,777,216"),
+        (["--tokens-per-file", 10**20], "tokens_per_file is 100000000000000000000; it must be 1 to"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_work(
+    run,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[object],
+    problem: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = contents(tmp_path)
+    done = run(*options)
+    assert done.code in (1, 2)
+    assert problem in done.error
+    assert contents(tmp_path) == before

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dolmino_cli.bundled import find
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix import copy_tokens, memory, mix_rows, survey, token_files
 from dolmino_cli.mix.copy_tokens import TokenCopy
@@ -183,6 +184,15 @@ def test_documents_of_equal_id_are_kept_and_counted(tmp_path: Path) -> None:
     result = sample(manifest, output=str(tmp_path / "mix"), arrays_root=str(tmp_path / "tokens"))
     assert Counter(document.tokens for document in read_arrays(tmp_path / "mix")) == {document.tokens: 2 for document in twice}
     assert result.lock.sources["web"].repeated_ids == 4  # d0 and d1, in each of two passes
+
+
+def test_more_passes_than_a_copy_number_can_count_are_refused(tmp_path: Path) -> None:
+    """Provenance has 16 bits for the copy; the 65,537th pass would have been called the first."""
+    write_arrays(tmp_path / "tokens" / "m", documents_of(1, prefix="m"))
+    manifest = write_manifest(tmp_path / "m.yaml", m="tokens: 65536")
+    with pytest.raises(ConfigError, match=r"source 'm' would be taken more than 65,535 times over; give it a smaller share"):
+        sample(manifest, output=str(tmp_path / "mix"), arrays_root=str(tmp_path / "tokens"))
+    assert not (tmp_path / "mix").exists()
 
 
 def test_a_mix_of_mix_percents_meets_its_total(tmp_path: Path, tokens: Path) -> None:
