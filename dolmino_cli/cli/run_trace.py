@@ -15,6 +15,7 @@ from dolmino_cli.mix.opened import open_mix
 from dolmino_cli.mix.places import parse_at
 from dolmino_cli.mix.trace import Tracer, windows_in
 from dolmino_cli.mix.trainer_order import TrainerOrder
+from dolmino_cli.mix.windows import MOST_SEQUENCE_LENGTH
 from dolmino_cli.report.amounts import big_bytes, duration
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Asked:
     text: str | None
     rank: int | None
     row: int | None
+
+    @property
+    def shows_text(self) -> bool:
+        """Is the answer more than numbers?"""
+        return self.step is None or self.row is not None
 
     def __post_init__(self) -> None:
         names = ("at", "token", "window", "step", "find", "text")
@@ -62,6 +68,10 @@ class Training:
     world_size: int
     epochs: int
     sequence_length: int | None
+
+    def __post_init__(self) -> None:
+        if self.sequence_length is not None and not 1 <= self.sequence_length <= MOST_SEQUENCE_LENGTH:
+            raise ConfigError(f"--sequence-length is {self.sequence_length}; it must be 1 to {MOST_SEQUENCE_LENGTH:,}")
 
     def order(self, windows: int, *, needed: bool) -> TrainerOrder | None:
         """The order, or None where nothing was said of it and it is not needed. Raises ConfigError for half of it."""
@@ -94,9 +104,11 @@ def run_trace(
     order = training.order(windows, needed=asked.step is not None)
     if order is not None and windows >= _MANY_WINDOWS:
         remark(f"ordering {windows:,} windows: about {duration(windows / _WINDOWS_PER_SECOND)}")
-    pieces, why_not = load_pieces(mix.lock.tokenizer, tokenizer)
-    if pieces is None and (asked.step is None or asked.row is not None):
-        remark(f"note: {why_not}")
+    pieces = None
+    if asked.shows_text or tokenizer is not None:
+        pieces, why_not = load_pieces(mix.lock.tokenizer, tokenizer)
+        if pieces is None:
+            remark(f"note: {why_not}")
     tracer = Tracer(mix=mix, sequence_length=length, pieces=pieces, order=order, documents_roots=documents, context=context)
     _print(_answers(tracer, asked, limit=limit, workers=workers), tracer, json=json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dolmino_cli.errors import ConfigError, DolminoError
 from dolmino_cli.mix.opened import OpenMix
@@ -32,9 +33,13 @@ class Excerpt:
 def load_pieces(record: TokenizerRecord, given: str | None) -> tuple[Pieces | None, str]:
     """What the tokens of arrays stand for, or None and why that cannot be known.
 
-    `given` is a tokenizer.json, a folder with one or a hub id; without it the record's own name is tried. Raises ConfigError
+    `given` is a tokenizer.json, a folder with one or a hub id; without it the record's own name is tried, as a path, and
+    as a hub id where it is one (org/name). Raises ConfigError
     when the one that was given is not the tokenizer of the arrays.
     """
+    if given is None and "/" not in record.name and not Path(record.name).exists():
+        # A file or folder that lay elsewhere; to ask the hub for it takes half a minute where there is no network.
+        return None, f"tokens are shown as ids: the mix's tokenizer {record.name!r} is not here; give it as --tokenizer PATH"
     try:
         identity = resolve(given or record.name, eos_required=False)
         if identity.sha256 != record.sha256:

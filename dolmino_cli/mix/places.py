@@ -15,7 +15,7 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.opened import OpenMix
 from dolmino_cli.mix.windows import windows_of
 
-_AT = re.compile(r"(?:part-)?(\d+)(?:\.npy)?:([\d_,]+)\Z", re.ASCII)
+_AT = re.compile(r"(?:part-)?(\d{1,18})(?:\.npy)?:([\d_,]{1,40})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,21 @@ def test_without_the_tokenizer_ids_are_shown_and_it_says_so(run, folder: Path) -
     assert (refused.code, "with the mix's tokenizer only" in refused.error) == (2, True)
 
 
+def test_nobody_is_asked_for_a_tokenizer_that_was_a_file(run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """Where there is no network, the hub's answer takes half a minute; a name without "/" is a local file's or folder's."""
+    lock = folder / "mix" / "traced.lock.json"
+    text = lock.read_text()
+    monkeypatch.setattr("dolmino_cli.tokenizer.identity._download", lambda name: pytest.fail(f"asked the hub for {name}"))
+    lock.write_text(text.replace('"name": "tokenizer.json"', '"name": "my-tokenizer"'))
+    try:
+        outcome = run("--token", 0)
+        assert (outcome.code, "'my-tokenizer' is not here; give it as --tokenizer PATH" in outcome.err) == (0, True)
+        lock.write_text(text.replace('"name": "tokenizer.json"', '"name": "org/my-tokenizer"'))
+        assert run("--step", 1, "--seed", 1, "--batch", 8).code == 0  # numbers only
+    finally:
+        lock.write_text(text)
+
+
 def test_json_is_what_the_table_shows(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
     row = whole_word_row(folder)
     outcome = run("--at", f"{row.part}:{row.start}", "--json", "--documents", folder / "filtered")
@@ -140,6 +155,7 @@ def test_a_mix_on_s3_is_traced_the_same(
         (["--text", "a\udcff"], "is not UTF-8"),
         (["--text", ""], "--text is empty"),
         (["--token", 10**9], "token 1,000,000,000 is not in the mix"),
+        (["--token", 0, "--sequence-length", 10**20], "--sequence-length is 100000000000000000000; it must be 1 to 16,777,216"),
         (["--token", 0, "--documents", "nowhere"], "--documents: neither run.json nor "),
         (["--token", 0, "-t", "./no.json"], "no tokenizer at './no.json'"),
     ],

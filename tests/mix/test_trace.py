@@ -242,8 +242,9 @@ def test_requests_that_fit_no_mix_are_refused(folder: Path, mix: OpenMix) -> Non
     with pytest.raises(ConfigError, match=f"{first.name} has {first.tokens:,} tokens; give an offset from 0 to one less"):
         parse_at(mix, f"{first.name}:{first.tokens}")
     assert parse_at(mix, f"part-0:{first.tokens - 1}") == first.tokens - 1
-    with pytest.raises(ConfigError, match="give a part and an offset"):
-        parse_at(mix, "12")
+    for place in ("12", "part-0:" + "9" * 5000, "part-" + "9" * 5000 + ":0"):
+        with pytest.raises(ConfigError, match="give a part and an offset"):
+            parse_at(mix, place)
     for token in (-1, mix.tokens):
         with pytest.raises(ConfigError, match="is not in the mix, which has"):
             token_place(mix, token, sequence_length=LENGTH)
