@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,14 @@ class OpenMix:
         """Of the whole mix."""
         return int(self.part_starts[-1])
 
-    def documents(self, part: int) -> pa.RecordBatch:
-        """The documents of a part (0-based, in the lock's order), columns as `provenance.SCHEMA`. Raises DataError."""
-        return _documents(storage.join(self.root, provenance_name(self.parts[part].name)), self.parts[part])
+    def documents(self, part: int, *, whole: bool = True) -> pa.RecordBatch:
+        """The documents of a part (0-based, in the lock's order), columns as `provenance.SCHEMA`.
+
+        Raises DataError when they are not what the lock says: by sha256, or without `whole`, where nothing but what is looked
+        up is read, by their number and end.
+        """
+        path = storage.join(self.root, provenance_name(self.parts[part].name))
+        return _documents(path, self.parts[part], whole or path.startswith("s3://"))
 
     def keys(self, part: int) -> npt.NDArray[np.uint64]:
         """The order keys of a part's documents alone: from S3, a tenth of what `documents` reads."""
@@ -88,6 +94,8 @@ class OpenMix:
         data = storage.read_bytes(path)
         if len(data) != -(-found.windows // 8):
             raise DataError(f"has {len(data):,} bytes for {found.windows:,} windows of one bit; sample the mix again", path=path)
+        if hashlib.sha256(data).hexdigest() != found.repeated_sha256:
+            raise DataError("was changed after it was written: its sha256 is not the lock's; sample the mix again", path=path)
         return unpack_windows(data, found.windows)
 
 
@@ -118,8 +126,8 @@ def _find_lock(root: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _documents(path: str, part: MixPart) -> pa.RecordBatch:
-    documents = read_provenance(path)
+def _documents(path: str, part: MixPart, whole: bool) -> pa.RecordBatch:
+    documents = read_provenance(path, part.documents_sha256 if whole else None)
     _check_count(len(documents), part, path)
     last = documents.column("end")[-1].as_py() if len(documents) else 0
     if last != part.tokens:

@@ -193,7 +193,9 @@ def document_of_row(mix: OpenMix, part: int, row: int) -> TakenDocument:
 
 def _shares(mix: OpenMix, part: int, starts: np.ndarray, length: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each window of a part, the source of every document in it and how many of its tokens the window holds."""
-    ends, sources = (mix.documents(part).column(name).to_numpy() for name in ("end", "source"))
+    # A step's windows may lie in all parts of the mix: only what is looked up is read.
+    documents = mix.documents(part, whole=False)
+    ends, sources = (documents.column(name).to_numpy() for name in ("end", "source"))
     for start in starts.tolist():
         first, last = int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(ends, start + length, side="left"))
         shares = np.diff(np.minimum(ends[first : last + 1], start + length), prepend=start)

@@ -13,7 +13,8 @@ from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.excerpt import load_pieces
 from dolmino_cli.mix.find_text import prepare, search
 from dolmino_cli.mix.opened import OpenMix, open_mix
-from dolmino_cli.mix.places import TakenDocument, parse_at, token_place, window_documents
+from dolmino_cli.mix.places import TakenDocument, parse_at, token_place, window_documents, window_place
+from dolmino_cli.mix.provenance import provenance_name
 from dolmino_cli.mix.trace import Tracer, windows_in
 from dolmino_cli.mix.trainer_order import Seen, TrainerOrder
 from dolmino_cli.mix.windows import repeated_name
@@ -289,6 +290,13 @@ def test_what_is_no_finished_mix_is_refused(folder: Path, mix: OpenMix, tmp_path
         cut.token_ids(0, 0, 1)
     with pytest.raises(DataError, match=r"part-00000.repeated.bin: has 0 bytes for"):
         cut.repeated(0)
+    for name in (repeated_name(mix.parts[0].name), provenance_name(mix.parts[0].name)):
+        whole = (folder / "mix" / name).read_bytes()
+        (tmp_path / name).write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+        with pytest.raises(DataError, match=rf"{name}: was changed after it was written"):
+            window_place(cut, 0, sequence_length=LENGTH)
+            token_place(open_mix(str(tmp_path)), 0, sequence_length=LENGTH)
+        (tmp_path / name).write_bytes(whole)
     (tmp_path / "traced.lock.json").write_text(json.dumps({**json.loads(lock), "outputs": None}))
     with pytest.raises(ConfigError, match="was locked before anything was sampled"):
         open_mix(str(tmp_path))
