@@ -100,9 +100,11 @@ def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = 
     if found.lock is not None and found.complete:
         lock = found.lock
     else:
-        lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how)
-        place.put(name, lock.to_json())
-        folder.end(place)
+        budget = check_memory(prepared, how)
+        with folder.claim(place):
+            lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how, budget=budget)
+            place.put(name, lock.to_json())
+            folder.end(place)
     if lock_path is not None:
         Output(str(Path(lock_path).parent)).put(Path(lock_path).name, lock.to_json())
     return SampleResult(
@@ -118,9 +120,8 @@ def check_memory(prepared: Prepared, how: How) -> Budget:
     return budget
 
 
-def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: How) -> Lock:
+def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: How, budget: Budget) -> Lock:
     """Everything but the lock file. `expected`: what must come out."""
-    budget = check_memory(prepared, how)
     folder.begin(output)
     workspace = folder.fresh_scratch(output, how.scratch)
     try:

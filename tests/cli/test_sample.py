@@ -8,6 +8,8 @@ import pytest
 
 from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.mix.folder import UNFINISHED, claim
+from dolmino_cli.shards.storage import Output
 from tests.cli.run import Outcome, dolmino
 from tests.mix.make import contents, write_manifest, write_uniform_arrays
 
@@ -87,3 +89,39 @@ def test_what_cannot_be_done_is_refused_before_the_work(
     assert done.code in (1, 2)
     assert problem in done.error
     assert contents(tmp_path) == before
+
+
+def test_a_mix_that_is_there_is_not_said_to_be_identical(
+    run,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing was read of it: only `mix verify` can say that."""
+    assert run().code == 0
+    index = tmp_path / "mix" / "part-00000.csv.gz"
+    index.write_bytes(index.read_bytes() + b"x")
+    again = dolmino(
+        monkeypatch,
+        capsys,
+        "sample",
+        tmp_path / "mix" / "small.lock.json",
+        "-o",
+        tmp_path / "mix",
+        "--arrays",
+        tmp_path / "tokens",
+    )
+    assert (again.code, "identical" in again.out) == (0, False)
+    assert "the mix was there already, of the same lock, with all its files; `dolmino mix verify` reads them" in again.out
+
+
+def test_two_runs_do_not_write_to_one_folder(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Each would remove the other's scratch and parts; the second is refused and the first one's work stays."""
+    with claim(Output(str(tmp_path / "mix"))):
+        (tmp_path / "mix" / "part-00000.npy").touch()
+        (tmp_path / "mix" / UNFINISHED).touch()
+        refused = run()
+        assert refused.code == 1
+        assert refused.error.startswith("another `dolmino sample` is writing to ")
+        assert sorted(path.name for path in (tmp_path / "mix").iterdir()) == ["part-00000.npy", UNFINISHED]
+    assert run().code == 0
