@@ -149,3 +149,14 @@ def test_a_wrong_request_exits_with_2(
     assert re.search(message, outcome.error), outcome.error
     assert outcome.code == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C: 128 + SIGINT, as shells have it."""
+
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dolmino_cli.bundled.find", lambda kind, name: interrupted(name))
+    stopped = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
+    assert (stopped.code, stopped.err) == (130, "dolmino: stopped; run the same command again to go on\n")
