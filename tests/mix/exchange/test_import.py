@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.bundled import find
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.import_mix import Wishes, import_mix, write_import
 from dolmino_cli.mix.exchange.pools import Count
 from dolmino_cli.mix.manifest import load
+from dolmino_cli.mix.plan import plan
+from dolmino_cli.mix.populations import find_populations
 from tests.mix.exchange.make import imported, paths_of, write, write_lines, write_olmo
 
 
@@ -57,6 +60,15 @@ def test_the_third_copy_of_two_students_and_the_doubled_wikipedia_are_named() ->
     assert "wiki (2 files)" in doubled
     assert "two-students" not in doubled
     assert not any("tinygsm" in line for line in imported("50B").findings)
+
+
+@pytest.mark.parametrize("pool", ["50B", "100B", "300B"])
+def test_a_pool_takes_what_the_bundled_mix_says_was_run(pool: str) -> None:
+    """Two ways to the same: what is listed, and what mixes/ states of it by hand."""
+    run = load(find("mixes", f"dolmino-1124-{pool.lower()}-as-run"))
+    expected = {row.name: row.tokens for row in plan(run, find_populations(run)).sources}
+    found = {row.name: row.tokens for row in plan(imported(pool).manifest, find_populations(imported(pool).manifest)).sources}
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_manifest_says_each_number_with_its_line(tmp_path: Path) -> None:
