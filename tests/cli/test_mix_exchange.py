@@ -62,7 +62,7 @@ def test_export_of_a_sampled_mix_links_its_parts(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("import", "nothing.yaml", "-o", "out"), "nothing.yaml: cannot be read as UTF-8 text"),
+        (("import", "nothing.yaml", "-o", "out"), "nothing.yaml: there is no such file; give an OLMo YAML"),
         (("import", "small.yaml", "-o", "out"), "no configuration that is known"),
         (("import", "small.yaml", "-o", "out", "--dtype", "uint8"), "--dtype 'uint8'; allowed: uint16, uint32"),
         (("import", "small.yaml", "-o", "out", "--source", "x"), "give it as PREFIX=NAME"),
