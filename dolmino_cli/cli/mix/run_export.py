@@ -54,6 +54,8 @@ def run_export(
         show(steps_line(export.steps))
     elif to == "megatron":
         remark("note: train-iters are not counted: the mix says no training; give --sequence-length and --batch-sequences")
+    for note in export.notes:
+        remark(f"note: {note}")
     if dry_run:
         show("nothing was written")
         return
