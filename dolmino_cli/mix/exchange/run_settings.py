@@ -18,6 +18,8 @@ class Run:
     """Field of Training -> OLMo's keys."""
     nominal_tokens: int | None
     """The tokens that `max_duration` asks for, of which the steps make somewhat more or less."""
+    epochs: int | None
+    """The passes over the list where `max_duration` asks for those; a manifest's run without steps is one."""
 
     @property
     def consumed_tokens(self) -> int | None:
@@ -43,7 +45,10 @@ def run_of(files: FileList) -> Run | None:
     if rate is not None:
         sources["learning_rate"] = tuple(key for key in ("optimizer.learning_rate", "scheduler.alpha_f") if key in files.settings)
     training = Training(batch_sequences=batch, sequence_length=length, steps=steps, learning_rate=rate)
-    return Run(training=training, sources=sources, nominal_tokens=_tokens(files.settings.get("max_duration")) or None)
+    duration = files.settings.get("max_duration")
+    return Run(
+        training=training, sources=sources, nominal_tokens=_tokens(duration) or None, epochs=None if steps else _epochs(duration)
+    )
 
 
 def _steps(files: FileList, batch_tokens: int) -> tuple[int | None, str]:
@@ -64,6 +69,15 @@ def _tokens(duration: str | None) -> int | None:
     try:
         return int(float(duration[:-1]))
     except (ValueError, OverflowError):
+        raise ConfigError(f"max_duration is {duration!r}; expected steps, tokens such as 100e9T, or epochs such as 1ep") from None
+
+
+def _epochs(duration: str | None) -> int | None:
+    if duration is None or not duration.endswith("ep"):
+        return None
+    try:
+        return int(duration[:-2])
+    except ValueError:
         raise ConfigError(f"max_duration is {duration!r}; expected steps, tokens such as 100e9T, or epochs such as 1ep") from None
 
 
