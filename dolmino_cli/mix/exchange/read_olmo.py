@@ -19,6 +19,7 @@ SETTINGS = (
     "scheduler.units",
     "scheduler.name",
     "scheduler.t_warmup",
+    "scheduler.t_max",
     "scheduler.alpha_f",
     "tokenizer.identifier",
     "max_duration",

@@ -32,7 +32,7 @@ class SampledMix:
 class SourceArraysOfMix:
     """The arrays that a mix would be sampled from, and the tokens to take of each, 1 or more; in the manifest's order.
 
-    `untaken` are the sources of which the mix takes no token. They are left out: Megatron and OLMo-core refuse a weight of 0.
+    `untaken` are the sources of which the mix takes no token. They are left out: Megatron refuses a weight of 0.
     """
 
     manifest: Manifest

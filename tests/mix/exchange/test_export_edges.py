@@ -30,7 +30,7 @@ def planned(what: SourceArraysOfMix, to: ArrayFormat, root: Path) -> ArrayExport
 
 
 def test_a_source_of_no_tokens_is_left_out_and_said(tmp_path: Path, sources: SourceArraysOfMix) -> None:
-    """Megatron refuses a weight of 0, a source mixture a ratio of 0."""
+    """Megatron refuses a weight of 0, and an import a ratio of 0."""
     note = "the mix takes no token of tiny, so nothing of it is exported"
     export = planned(sources, "megatron", tmp_path / "out")
     assert export.notes == (note,)

@@ -38,6 +38,34 @@ def test_more_epochs_than_one_are_said(tmp_path: Path) -> None:
     assert not any("epochs" in line for line in read(tmp_path, "max_duration: 1ep", *BATCH).findings)
 
 
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        (("max_duration: 100",), 0.0),
+        (("max_duration: 100", "stop_at: 110"), 0.0),
+        (("max_duration: 100", "stop_at: 25"), 0.75e-4),
+        ((f"max_duration: {100 * 8 * 4096}T", "stop_at: 25"), 0.75e-4),
+        (("max_duration: 1ep",), 0.0),
+        (("max_duration: 1ep", "stop_at: 25"), None),
+    ],
+)
+def test_a_run_ends_at_the_rate_that_its_schedule_leaves(tmp_path: Path, said: tuple[str, ...], end: float | None) -> None:
+    """As olmo/optim.py has it: linear to max_duration, wherever the run stops."""
+    schedule = ("optimizer: {learning_rate: 1e-4}", "scheduler: {name: linear_with_warmup, t_warmup: 0, alpha_f: 0}")
+    run = read(tmp_path, *BATCH, *schedule, *said).run
+    assert run is not None
+    rate = run.training.learning_rate
+    assert (None if rate is None else rate.end) == (end if end is None else pytest.approx(end))
+
+
+def test_a_schedule_of_its_own_length_decides(tmp_path: Path) -> None:
+    schedule = ("optimizer: {learning_rate: 1e-4}", "scheduler: {name: linear_with_warmup, t_warmup: 0, t_max: 50, alpha_f: 0.5}")
+    run = read(tmp_path, *BATCH, *schedule, "max_duration: 25").run
+    assert run is not None
+    assert run.training.learning_rate is not None
+    assert run.training.learning_rate.end == pytest.approx(0.75e-4)
+
+
 def test_what_a_person_says_otherwise_is_exported(tmp_path: Path) -> None:
     """Not what the file said, and without its line."""
     wishes = Wishes(name="mine", tokenizer="other/tokenizer", dtype="uint16", seed=7)
