@@ -56,7 +56,7 @@ def sample(
         ),
     ] = False,
     lock: Annotated[
-        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git.")
+        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git: NAME.lock.json.")
     ] = None,
     dry_run: DryRun = False,
 ) -> None:

@@ -98,3 +98,32 @@ def test_diff_as_a_table_as_json_and_as_an_exit_code(run: Run) -> None:
     assert run("mix", "diff", "git/small.lock.json", "small.yaml", "--arrays", "tokens", "--exit-code").code == 0
     shown = json.loads(run("mix", "diff", "small.yaml", "other.yaml", "--arrays", "tokens", "--json").out)
     assert [(row["name"], row["tokens_difference"]) for row in shown["rows"]] == [("web", 0), ("math", 6)]
+
+
+def test_a_mix_that_is_there_is_called_identical_only_where_its_own_lock_says_so(run: Run) -> None:
+    assert locked(run).code == 0
+    again = ("sample", "git/small.lock.json", "-o", "mix", "--lock", "git/small.lock.json")
+    assert run(*again).code == 0
+    part = Path("mix/part-00000.npy")
+    part.write_bytes(bytes(reversed(part.read_bytes())))
+    outcome = run(*again)  # sizes do not tell
+    assert outcome.code == 0 and "identical to the lock" not in outcome.out
+    assert "complete by the sizes of its files; `dolmino mix verify mix --full` reads them" in outcome.out
+    own = Path("mix/small.lock.json")
+    own.write_text(own.read_text().replace('"documents_sha256": "', '"documents_sha256": "0'))
+    outcome = run("sample", "git/small.lock.json", "-o", "mix")
+    assert outcome.code == 1 and "differs from the lock: documents_sha256 is 0" in outcome.error
+
+
+def test_a_second_lock_is_refused_before_the_work_where_it_is_another_file(run: Run) -> None:
+    sample = ("sample", "small.yaml", "--arrays", "tokens", "-o", "mix", "--lock")
+    manifest = Path("small.yaml").read_text()
+    outcome = run(*sample, "small.yaml")
+    assert outcome.code == 2 and "--lock 'small.yaml' is no lock's name" in outcome.error
+    assert Path("small.yaml").read_text() == manifest
+    Path("file").write_text("")
+    assert run(*sample, "file/small.lock.json").code == 1
+    assert run("mix", "lock", "small.yaml", "--arrays", "tokens", "--scale", 0.5, "-o", "half.lock.json").code == 0
+    outcome = run(*sample, "half.lock.json")
+    assert outcome.code == 2 and "half.lock.json is another mix's lock: scale (0.5 in the lock, 1.0 now)" in outcome.error
+    assert not Path("mix").exists()
