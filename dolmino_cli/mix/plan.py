@@ -12,6 +12,8 @@ from dolmino_cli.mix.manifest import Manifest, group_names
 from dolmino_cli.mix.share import exact
 from dolmino_cli.mix.solve import apportion, solve
 
+_TOO_MANY_TOKENS = 10**30  # nothing real, and floats still hold it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
@@ -69,6 +71,8 @@ class MixPlan:
     sources: tuple[PlannedSource, ...]
     expected_groups: Mapping[str, Fraction]
     """The published Mix % of groups."""
+    expected_tokens: int | None = None
+    """The published size of the whole mix; None where there is none, and at a scale."""
 
     @property
     def tokens(self) -> int:
@@ -108,6 +112,8 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
     mix_tokens = sum(taken.values())
     if mix_tokens == 0:
         raise ConfigError(f"scale {scale:g} leaves no token of any source of {manifest.name!r}; use a larger one")
+    if mix_tokens >= _TOO_MANY_TOKENS:
+        raise ConfigError(f"{manifest.name!r} would take a {len(str(mix_tokens))}-digit number of tokens; take less")
     published = {name: exact(percent) for name, percent in (manifest.expect.mix_percent if manifest.expect else {}).items()}
     rows = tuple(
         PlannedSource(
@@ -120,7 +126,8 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
         for name, tokens in taken.items()
     )
     groups = {name: percent for name, percent in published.items() if name not in manifest.sources}
-    return MixPlan(name=manifest.name, scale=scale, sources=rows, expected_groups=groups)
+    whole = manifest.expect.tokens if manifest.expect is not None and scale == 1 else None
+    return MixPlan(name=manifest.name, scale=scale, sources=rows, expected_groups=groups, expected_tokens=whole)
 
 
 def _check_caps(manifest: Manifest, populations: Mapping[str, Population], wanted: Mapping[str, Fraction], scale: float) -> None:

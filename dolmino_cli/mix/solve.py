@@ -8,6 +8,7 @@ names the bound in the way.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -133,7 +134,7 @@ def _divide(amount: Fraction, takers: list[_Taker], what: str) -> dict[str, Frac
     # What all get together rises with the level, in straight lines between the levels at which one meets a bound.
     bounds = [bound / taker.weight for taker in takers for bound in (taker.least, taker.most) if bound is not None]
     levels = sorted({Fraction(0), *bounds})
-    low = max(level for level in levels if sum(taker.at(level) for taker in takers) <= amount)
+    low = levels[bisect_right(levels, amount, key=lambda level: sum((taker.at(level) for taker in takers), Fraction(0))) - 1]
     free = [
         taker for taker in takers if taker.weight * low >= taker.least and (taker.most is None or taker.weight * low < taker.most)
     ]
