@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dolmino_cli.bundled import bundled_names
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix import lock as locks
 from dolmino_cli.mix.lock import Lock
@@ -12,7 +13,9 @@ from dolmino_cli.shards.storage import Output
 
 
 def names_a_lock(given: str) -> bool:
-    """Is it a lock or a mix's folder, rather than a manifest or a bundled name?"""
+    """Is it a lock or a mix's folder, rather than a manifest or a bundled name? (A folder that is called as one is `./NAME`.)"""
+    if given in bundled_names("mixes"):
+        return False
     if given.startswith("s3://"):
         return not given.endswith((".yaml", ".yml"))
     return given.endswith(".json") or Path(given).is_dir()

@@ -84,6 +84,13 @@ class MixPlan:
         """Each group of sources as if it were one, outer before inner."""
         return tuple(self._group(name) for name in group_names(source.name for source in self.sources))
 
+    @property
+    def left_out(self) -> str | None:
+        """A line for people that names the sources of which a scale leaves no token; None where there are none."""
+        none = [source.name for source in self.sources if source.tokens == 0]
+        what = f"nothing is taken of {', '.join(none)}: at scale {self.scale:g} less than half a token is left of it"
+        return what if none else None
+
     def _group(self, name: str) -> PlannedSource:
         members = [source for source in self.sources if source.name.startswith(name + "/")]
         return PlannedSource(

@@ -24,7 +24,8 @@ _UNSEEN_TOLERANCE = Fraction(1, 1000)
 def advice(manifest: Manifest, plan: MixPlan, run: Run | None, *, repetition_bound: float = REPETITION_BOUND) -> Iterator[str]:
     """The warnings of a plan, in the order of the mix, its sources, the published figures, the training run."""
     yield from _about_the_name(manifest, plan)
-    yield from _about_what_is_left_out(plan)
+    if plan.left_out is not None:
+        yield plan.left_out
     shares = {name: claim.share for claim in manifest.claims() for name in claim.sources}
     for source in plan.sources:
         yield from _about_repetition(shares[source.name], source, repetition_bound)
@@ -45,11 +46,6 @@ def _about_the_published_total(plan: MixPlan) -> Iterator[str]:
     published = plan.expected_tokens
     if published is not None and abs(plan.tokens - published) > published * _NAME_TOLERANCE:
         yield f"the published total contradicts the shares: {big_tokens(published)} tokens, planned {big_tokens(plan.tokens)}"
-
-
-def _about_what_is_left_out(plan: MixPlan) -> Iterator[str]:
-    if none := [source.name for source in plan.sources if source.tokens == 0]:
-        yield f"nothing is taken of {', '.join(none)}: at scale {plan.scale:g} less than half a token is left of it"
 
 
 def _about_repetition(share: Share, source: PlannedSource, bound: float) -> Iterator[str]:

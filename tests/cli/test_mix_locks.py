@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.run import Outcome, dolmino
 from tests.mix.make import documents_of, write_arrays, write_manifest
+from tests.s3_server import S3Server
 
 Run = Callable[..., Outcome]
 
@@ -127,3 +128,27 @@ def test_a_second_lock_is_refused_before_the_work_where_it_is_another_file(run: 
     outcome = run(*sample, "half.lock.json")
     assert outcome.code == 2 and "half.lock.json is another mix's lock: scale (0.5 in the lock, 1.0 now)" in outcome.error
     assert not Path("mix").exists()
+
+
+def test_a_source_of_which_nothing_is_taken_is_named_before_the_work(run: Run) -> None:
+    outcome = run("sample", "small.yaml", "--arrays", "tokens", "-o", "mix", "--scale", 0.01)
+    assert outcome.code == 0, outcome.err
+    assert "note: nothing is taken of math/tulu: at scale 0.01 less than half a token is left of it" in outcome.err
+
+
+def test_a_lock_on_s3_makes_the_mix(run: Run, s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "cache"))
+    lock = s3.uri("locks/small.lock.json")
+    outcome = run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", lock)
+    assert outcome.code == 0 and f"make the mix with: dolmino sample {lock} -o" in outcome.out
+    assert run("sample", lock, "-o", "mix").code == 0
+    assert run("mix", "diff", lock, "mix", "--exit-code").code == 0
+    assert run("sample", s3.uri("locks/none.lock.json"), "-o", "mix").code == 1
+    assert run("mix", "plan", s3.uri("locks")).code == 2
+
+
+def test_a_bundled_name_is_no_folder_that_is_called_the_same(run: Run) -> None:
+    Path("dolmino-1124-50b").mkdir()
+    assert run("mix", "diff", "dolmino-1124-50b", "dolmino-1124-50b", "--exit-code").code == 0
+    outcome = run("mix", "diff", "./dolmino-1124-50b", "dolmino-1124-50b")
+    assert outcome.code == 2 and "holds no lock" in outcome.error

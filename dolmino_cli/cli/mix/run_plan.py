@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from dolmino_cli.bundled import find
 from dolmino_cli.cli.console import show
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.estimate import Rates, cost_of, run_of
+from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.manifest import Manifest, load
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.plan import plan as plan_mix
@@ -65,7 +65,7 @@ def run_plan(
 def _compared(other: str, *, arrays: str | None, scale: float) -> MixPlan:
     """The plan of the mix that this one is compared with. Raises ConfigError that says whose it is."""
     try:
-        manifest = load(find("mixes", other))
+        manifest = load(find_mix(other))
         return plan_mix(manifest, populations(manifest, open_arrays(manifest, arrays_root=arrays)), scale=scale)
     except ConfigError as error:
         raise ConfigError(f"cannot compare it with {other!r} (`against`): {error}") from None
