@@ -102,6 +102,8 @@ def _place(output: str | None, *, dry_run: bool) -> tuple[str | None, str | None
     folder, _, file = output.rpartition("/")
     if not file.endswith((".yaml", ".yml")):
         raise ConfigError(f"--output {output!r} is no YAML file; a manifest's name ends so, such as ./{file or 'mine'}.yaml")
+    if "://" in output and "://" not in folder:
+        raise ConfigError(f"--output {output!r} has no bucket; write s3://bucket/{file}")
     return folder or ("/" if output.startswith("/") else "."), file
 
 

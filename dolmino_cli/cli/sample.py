@@ -67,7 +67,7 @@ def sample(
 
     \b
     Examples:
-      dolmino sample dolmino-1124-50b --arrays s3://bucket/tokens -o s3://bucket/mixes/50b -w 16
+      dolmino sample dolmino-1124-50b --arrays s3://bucket/tokens -o s3://bucket/mixes/50b -w 16 --memory 16GiB
       dolmino sample dolmino-1124-50b --arrays tokens -o trial --scale 1e-4
       dolmino sample dolmino-1124-50b.lock.json --arrays tokens -o rebuilt
     """

@@ -80,7 +80,7 @@ def _about_what_was_published(manifest: Manifest, plan: MixPlan) -> Iterator[str
 def _about_the_run(plan: MixPlan, run: Run) -> Iterator[str]:
     if run.steps == 0:
         yield f"the mix is smaller than one step of {run.batch_tokens:,} tokens: nothing would be trained"
-    elif run.unseen_tokens > plan.tokens * _UNSEEN_TOLERANCE:
+    elif run.steps < run.steps_of_an_epoch and run.unseen_tokens > plan.tokens * _UNSEEN_TOLERANCE:
         share = 100 * Fraction(run.unseen_tokens, plan.tokens)
         seen = f"{big_tokens(run.seen_tokens)} tokens are seen, {big_tokens(run.unseen_tokens)} ({float(share):.1f} %) never"
         yield f"training stops after {run.steps:,} steps of {run.steps_of_an_epoch:,}: {seen}"

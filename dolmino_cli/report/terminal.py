@@ -51,7 +51,7 @@ def _run_tables(report: RunReport) -> Iterator[Table | str]:
 
 
 def _waterfall(run: RunFigures) -> Table:
-    table = _table(f"{run.name} ({run.label})", ("", ""), ("documents", "text", "retention", "expected"))
+    table = _table(f"{run.name} ({run.label})", ("", ""), (run.unit, "text", "retention", "expected"))
     scale, left = 1 / max(run.records_in, 1), run.records_in
     text_in = "" if run.text_in_bytes is None else big_bytes(run.text_in_bytes)
     _add(table, "in", _bar(0, 1.0 if left else 0.0), f"{left:,}", text_in, "", "")

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.mix.manifest import Source, load
+from dolmino_cli.shards import storage
 from tests.cli.run import Outcome, dolmino
-from tests.mix.make import write_uniform_arrays
+from tests.mix.make import documents_of, write_arrays, write_uniform_arrays
+from tests.s3_server import S3Server
 
 
 @pytest.fixture
@@ -56,6 +58,17 @@ def test_arrays_give_sizes_paths_and_tokenizer(run, tmp_path: Path) -> None:  # 
     assert "web 'dclm' is exhausted: 50 % of a mix beside 10,000 tokens is 10,000 tokens, it has 5,000" in exhausted.error
 
 
+def test_arrays_and_manifest_may_be_on_s3(run, tmp_path: Path, s3: S3Server) -> None:  # type: ignore[no-untyped-def]
+    for name in ("dclm", "mine"):
+        write_arrays(s3.uri(f"microanneal/tokens/{name}"), documents_of(*[20] * 10, prefix=name))
+    path = s3.uri("microanneal/mine.yaml")
+    arguments = ("--source", "mine", "--web", "dclm", "--ratio", 50, "--arrays", s3.uri("microanneal/tokens"), "-o", path)
+    assert run(*arguments).code == 0
+    assert run(*arguments).code == 0
+    (tmp_path / "mine.yaml").write_bytes(storage.read_bytes(path))
+    assert load(tmp_path / "mine.yaml").sources["mine"].arrays == s3.uri("microanneal/tokens/mine")
+
+
 def test_a_dry_run_prints_the_manifest_and_writes_nothing(run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     done = run("--source", "math/gsm8k=4", "--web", "dclm", "--ratio", 50, "--start-step", 5000, "--dry-run")
@@ -72,6 +85,7 @@ def test_a_dry_run_prints_the_manifest_and_writes_nothing(run, tmp_path: Path, m
         (["--source", "math=x"], "'x' is no number of copies; write NAME or NAME=2"),
         (["--source", "math", "--source", "math=2"], "--source 'math' is given twice"),
         (["--source", "math", "-o", "mine"], "--output 'mine' is no YAML file"),
+        (["--source", "math", "-o", "s3://mine.yaml"], "--output 's3://mine.yaml' has no bucket"),
         (["--source", "math"], "no --output; give -o FILE.yaml"),
         (["--source", "math", "-o", "m.yaml", "--start-step", 11931], "start step is 11931"),
     ],

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Outcome, dolmino
-from tests.mix.traced import LENGTH, Row, make, rows_of
+from tests.mix.traced import LENGTH, Row, rows_of
 from tests.s3_server import S3Server
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("traced"))
+def folder(traced_mix: Path) -> Path:
+    return traced_mix
 
 
 @pytest.fixture

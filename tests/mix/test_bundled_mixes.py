@@ -1,6 +1,6 @@
 """The bundled manifests as files: each can be planned, says where its numbers come from, and is listed with what it takes.
 
-What their numbers are is tested in test_tables.py.
+What their numbers are is tested in test_tables.py, test_tried_mixes.py, test_as_run.py and test_published_sizes.py.
 """
 
 from __future__ import annotations
@@ -51,6 +51,33 @@ def test_every_mix_has_what_a_person_needs_to_judge_and_train_it(name: str) -> N
     assert manifest.training.learning_rate is not None
     if manifest.against is not None:
         assert manifest.against in NAMES
+
+
+# Windows per step, tokens per window, steps, learning rate at both ends: OLMo's configs/official-1124 (7B, 13B) and
+# configs/microannealing, LLM-jp's scripts.
+SEVEN = (1024, 4096, 11_931, 6.1499e-5, 0)
+TRAINING = {
+    "dolmino-1124-50b": SEVEN,
+    "dolmino-1124-50b-as-run": SEVEN,
+    "dolmino-1124-100b": (2048, 4096, 11_931, 9e-5, 0),
+    "dolmino-1124-100b-as-run": (2048, 4096, 11_931, 9e-5, 0),
+    "dolmino-1124-300b": (2048, 4096, 35_773, 9e-5, 0),
+    "dolmino-1124-300b-as-run": (2048, 4096, 35_773, 9e-5, 0),
+    "dolmino-1124-50b-llm-jp": (1024, 8192, 6_652, 3e-5, 3e-5),
+    "dolmino-1124-100b-llm-jp": (1024, 8192, None, 3e-5, 3e-5),
+    "dolmino-1124-100b-llm-jp-as-run": (1024, 8192, 13_526, 3e-5, 3e-5),
+    "dolmino-1124-300b-llm-jp": (1024, 8192, 40_255, 3e-5, 3e-5),
+}
+ONE_EPOCH = (1024, 4096, None, 6.1499e-5, 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_is_as_the_published_runs(name: str) -> None:
+    training = load(find("mixes", name)).training
+    assert training is not None
+    assert training.learning_rate is not None
+    ends = (training.learning_rate.start, training.learning_rate.end)
+    assert (training.batch_sequences, training.sequence_length, training.steps, *ends) == TRAINING.get(name, ONE_EPOCH)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -110,10 +110,15 @@ def test_the_widest_range_there_is_has_an_axis() -> None:
 
 
 def test_a_constant_score_lies_inside_the_axis() -> None:
-    for value in (0.0, 3.0, -7.5, 1e300):
+    for value in (0.0, 3.0, -7.5, 1e300, 5e-324):
         histogram = histogram_of([value] * 4)
         assert histogram.edges[0] <= value < histogram.edges[-1]
         assert histogram.kept.max() == 4
+
+
+def test_values_too_near_to_be_told_apart_are_one() -> None:
+    histogram = histogram_of([0.0, 5e-324, 1e-323], keep(at_least=5e-324))
+    assert (int(histogram.kept.max()), int(histogram.dropped.max())) == (2, 1)
 
 
 def test_a_bound_far_from_the_data_does_not_squeeze_it() -> None:

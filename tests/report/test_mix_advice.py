@@ -87,6 +87,7 @@ def test_tokens_that_no_step_sees_and_a_mix_smaller_than_a_step() -> None:
     sources = {"a": source(1000, source_percent=100)}
     (line,) = lines(sources, training=Training(batch_sequences=1, sequence_length=10, steps=90))
     assert line == "training stops after 90 steps of 100: 900 tokens are seen, 100 (10.0 %) never"
+    assert lines(sources, training=Training(batch_sequences=3, sequence_length=10)) == []  # 33 steps, 10 tokens fill none
     (line,) = lines(sources, training=Training(batch_sequences=1, sequence_length=10, steps=110))
     assert line == "training goes on after an epoch: 110 steps, the mix has 100"
     (line,) = lines(sources, training=Training(batch_sequences=200, sequence_length=10))

@@ -156,3 +156,18 @@ def test_what_a_generator_made_is_counted(tmp_path: Path) -> None:
     summary = {"dolmino_run": 1, "complete": True, "recipe": {"name": "generate"}, "counts": {"documents": 7}, "files": [{}, {}]}
     (tmp_path / "run.json").write_text(json.dumps(summary))
     assert "7 documents; nothing decided" in Page(page_of(tmp_path)).text
+
+
+def test_a_join_counts_rows(tmp_path: Path) -> None:
+    counts = {"in": 9, "kept": 4, "quarantined": 1, "dropped": {"answer_score": 4}, "documents": 2}
+    summary = {
+        "dolmino_run": 1,
+        "complete": True,
+        "recipe": {"name": "join stackexchange"},
+        "sites": {"beer": {}},
+        "counts": counts,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(summary))
+    page = Page(page_of(tmp_path))
+    assert "9 rows in = 4 kept + 4 dropped + 1 quarantined" in page.text
+    assert "rowstextretention" in page.text

@@ -31,10 +31,10 @@ def run_export(
     """Export and print the table. Raises DolminoError."""
     if to not in (*_LISTS, *_ARRAYS):
         raise ConfigError(f"--to {to!r}; allowed: {', '.join((*_LISTS, *_ARRAYS))}")
+    if to != "megatron" and (sequence_length is not None or batch_sequences is not None):
+        raise ConfigError(f"--sequence-length and --batch-sequences count Megatron's steps; leave them out for --to {to}")
     what = open_what(given, arrays_root=arrays)
     if to in _LISTS:
-        if sequence_length is not None or batch_sequences is not None:
-            raise ConfigError(f"--sequence-length and --batch-sequences count Megatron's steps; leave them out for --to {to}")
         _lists(what, cast(ListFormat, to), output=output, prefix=prefix, dry_run=dry_run)
         return
     if isinstance(what, FileList):

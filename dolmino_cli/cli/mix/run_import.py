@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 from dolmino_cli.bundled import find
@@ -42,7 +41,7 @@ def run_import(
         seed=seed,
         against=load(find("mixes", against)) if against is not None else None,
     )
-    imported = import_mix(Path(file), wishes)
+    imported = import_mix(file, wishes)
     show(import_table(imported))
     if (line := consumed_line(imported)) is not None:
         show(line)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from dolmino_cli import strict_yaml
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange import published
 from dolmino_cli.mix.exchange.file_list import SUFFIX, Dtype, FileList, Header, ListedFile, Share
 from dolmino_cli.mix.exchange.findings import findings
+from dolmino_cli.mix.exchange.new_file import check_new, put_new
 from dolmino_cli.mix.exchange.pools import Count, Pool, pools_of, total
 from dolmino_cli.mix.exchange.read_lines import read_lines
 from dolmino_cli.mix.exchange.read_mixture import is_mixture, read_mixture
@@ -19,6 +20,7 @@ from dolmino_cli.mix.exchange.run_settings import Run, run_of
 from dolmino_cli.mix.exchange.sizes import with_sizes
 from dolmino_cli.mix.exchange.write_manifest import manifest_text
 from dolmino_cli.mix.manifest import Manifest
+from dolmino_cli.shards import storage
 from dolmino_cli.shards.storage import Output
 
 
@@ -65,9 +67,13 @@ class _Read:
     lines: Mapping[str, int]
 
 
-def import_mix(path: Path, wishes: Wishes) -> Imported:
-    """Read a configuration of one of the three kinds, told apart by what it holds. Raises ConfigError with file:line."""
-    read = _read(path, published.parse_names(wishes.sources))
+def import_mix(given: str, wishes: Wishes) -> Imported:
+    """Read a configuration of one of the three kinds, told apart by what it holds; a local file, or one on S3.
+
+    Raises ConfigError with file:line.
+    """
+    path = PurePosixPath(given)
+    read = _read(given, path, published.parse_names(wishes.sources))
     settings = dict(read.settings)
     if wishes.tokens is not None:
         if read.kind != "source-mixture":
@@ -109,7 +115,10 @@ def import_mix(path: Path, wishes: Wishes) -> Imported:
 
 
 def write_import(imported: Imported, output: str) -> tuple[str, str]:
-    """Write the manifest to `output` (a folder, or the manifest's own .yaml) and the list beside it; their paths."""
+    """Write the manifest to `output` (a folder, or the manifest's own .yaml) and the list beside it; their paths.
+
+    Raises ConfigError when one is there already and says something else: a manifest may have been edited since.
+    """
     folder, slash, last = output.rstrip("/").rpartition("/")
     if last.endswith((".yaml", ".yml")):
         target, stem = Output(folder or ("/" if slash else ".")), last.rpartition(".")[0]
@@ -117,39 +126,58 @@ def write_import(imported: Imported, output: str) -> tuple[str, str]:
     else:
         target, stem = Output(output), imported.files.name
         manifest_name = f"{stem}.yaml"
+    manifest = imported.manifest_yaml.encode()
+    check_new(target, manifest_name, manifest)
     # The list first: whoever finds the manifest finds its files.
-    target.put(stem + SUFFIX, imported.files.to_text().encode())
-    target.put(manifest_name, imported.manifest_yaml.encode())
+    put_new(target, stem + SUFFIX, imported.files.to_text().encode())
+    target.put(manifest_name, manifest)
     return target.path(manifest_name), target.path(stem + SUFFIX)
 
 
-def _read(path: Path, named: Mapping[str, str]) -> _Read:
+def _read(given: str, path: PurePosixPath, named: Mapping[str, str]) -> _Read:
+    if not storage.exists(given):
+        raise ConfigError(f"{given}: there is no such file; give an OLMo YAML, an OLMo-core mix .txt or a source mixture YAML")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        text = storage.read_bytes(given).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{given}: is no UTF-8 text: {error}") from None
     if path.suffix not in (".yaml", ".yml"):
-        files, headers = read_lines(text, str(path), lambda listed, label: published.source_of(listed, named=named, label=label))
+        files, headers = read_lines(text, given, _labelled(named, given))
         return _Read(kind="olmo-core", files=files, headers=headers, settings={}, shares={}, lines={})
-    root = strict_yaml.compose_text(text, str(path))
+    root = strict_yaml.compose_text(text, given)
     if is_olmo(root):
-        settings, lines = read_settings(root, str(path))
-        files, headers = read_paths(root, text, str(path), lambda listed: published.source_of(listed, named=named))
+        settings, lines = read_settings(root, given)
+        files, headers = read_paths(root, text, given, lambda listed: published.source_of(listed, named=named))
         return _Read(kind="olmo", files=files, headers=headers, settings=settings, shares={}, lines=lines)
     if is_mixture(root):
         if named:
             raise ConfigError("--source names the sources of a list of paths; a source mixture names its own")
-        mixture = read_mixture(root, text, str(path))
+        mixture = read_mixture(root, text, given)
         return _Read(
             kind="source-mixture", files=mixture.files, settings=mixture.settings, shares=mixture.shares, lines=mixture.lines
         )
     raise ConfigError(
-        f"{path}: no configuration that is known; expected an OLMo YAML with data.paths, an OLMo-core source mixture with"
+        f"{given}: no configuration that is known; expected an OLMo YAML with data.paths, an OLMo-core source mixture with"
         " sources or source_list, or an OLMo-core mix .txt with lines 'label,path'"
     )
 
 
-def _tokenizer(read: _Read, path: Path) -> str:
+def _labelled(named: Mapping[str, str], path: str) -> Callable[[str, str | None], str]:
+    """Names sources by labels, and refuses two labels that only differ in what a name may not hold."""
+    labels: dict[str, str] = {}
+
+    def source_of(listed: str, label: str | None) -> str:
+        name = published.source_of(listed, named=named, label=label)
+        if label is not None and name == published.as_name(label) and labels.setdefault(name, label) != label:
+            raise ConfigError(
+                f"{path}: the labels {labels[name]!r} and {label!r} would both be source {name!r}; name one with --source"
+            )
+        return name
+
+    return source_of
+
+
+def _tokenizer(read: _Read, path: PurePosixPath) -> str:
     said = read.settings.get("tokenizer.identifier")
     if said is not None:
         return published.TOKENIZERS.get(said, said)
@@ -159,7 +187,7 @@ def _tokenizer(read: _Read, path: Path) -> str:
     return next(iter(found))
 
 
-def _dtype(read: _Read, path: Path) -> Dtype:
+def _dtype(read: _Read, path: PurePosixPath) -> Dtype:
     # Unsaid, OLMo takes uint16 (olmo/config.py); OLMo-core goes by the vocabulary, which is above 65,536 ids in its mixes.
     said = read.settings.get("data.memmap_dtype", "uint16" if read.kind == "olmo" else "uint32")
     if said == "uint32":

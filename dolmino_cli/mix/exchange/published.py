@@ -39,7 +39,7 @@ TOKENIZERS = {
     "allenai/dolma2-tokenizer": "allenai/dolma2-tokenizer",
 }
 _SAYS_NOTHING = re.compile(
-    r"preprocessed|documents|train|data|[0-9.*{}-]+|v[0-9][\w.-]*|\*.*|\{TOKENIZER\}|part-.*|.*tokenizer.*"
+    r"preprocessed|documents|allenai|train|data|[0-9.*{}-]+|v[0-9][\w.-]*|\*.*|\{TOKENIZER\}|part-.*|.*tokenizer.*"
 )
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 

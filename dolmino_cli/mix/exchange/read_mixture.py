@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from dolmino_cli import strict_yaml
 from dolmino_cli.errors import ConfigError
@@ -66,9 +66,10 @@ class Mixture:
 
 
 def is_mixture(root: Node) -> bool:
-    """Whether a YAML document is a source mixture: it has `sources`, or a `source_list`."""
-    keys = {key.value for key, _ in root.value if isinstance(key, ScalarNode)} if isinstance(root, MappingNode) else set()
-    return bool(keys & {"sources", "source_list"})
+    """Whether a YAML document is a source mixture: it has a list of `sources`, or a `source_list`."""
+    entries = root.value if isinstance(root, MappingNode) else []
+    values = {key.value: value for key, value in entries if isinstance(key, ScalarNode)}
+    return "source_list" in values or isinstance(values.get("sources"), SequenceNode)
 
 
 def read_mixture(root: Node, text: str, path: str) -> Mixture:

@@ -6,6 +6,7 @@ Memory is that of the bins, whatever the number of rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -124,12 +125,13 @@ class Histogram:
 
     def place(self, value: float) -> float:
         """Where `value` lies on the axis: 0 at its left end, 1 at its right; beyond is cut to these."""
-        low, high = self.edges[0], self.edges[-1]
+        low, high = float(self.edges[0]), float(self.edges[-1])
+        value = min(max(value, low), high)
+        if value in (low, high):
+            return float(value == high)
         if self.is_log:
-            share = 0.0 if value <= low else (np.log(value) - np.log(low)) / (np.log(high) - np.log(low))
-        else:
-            share = (value / 4 - low / 4) / (high / 4 - low / 4)  # quarters: the whole difference may be more than a float holds
-        return float(min(max(share, 0.0), 1.0))
+            return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return (value / 4 - low / 4) / (high / 4 - low / 4)  # quarters: the whole difference may be more than a float holds
 
     def check(self) -> None:
         """Every finite value of the first pass is in a bin."""
@@ -185,7 +187,7 @@ def _linear_edges(spread: Spread, bounds: Sequence[float]) -> Values:
         first, last = np.floor(low), np.ceil(high)
         width = max(1, -(-int(last - first + 1) // BINS))
         return np.arange(first, last + width + 1, width, dtype=np.float64)
-    if low == high:
+    if high / 4 - low / 4 < np.finfo(np.float64).tiny:  # one value, or as good as one
         margin = max(abs(low) / 2, 0.5)
         low, high = max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
     return np.unique(np.linspace(low / 4, high / 4, BINS + 1) * 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from dolmino_cli.report.amounts import big_bytes, percent
@@ -15,14 +15,6 @@ from dolmino_cli.report.page.markup import foreign, node
 from dolmino_cli.report.page.tables import Column, row, table
 from dolmino_cli.report.phrases import account, unfinished_note
 
-_WATERFALL = (
-    Column(heading=""),
-    Column(heading="", kind="picture"),
-    Column(heading="documents", kind="n"),
-    Column(heading="text", kind="n wide"),
-    Column(heading="retention", kind="n"),
-    Column(heading="expected", kind="n"),
-)
 _EXAMPLES = (
     Column(heading="score", kind="n"),
     Column(heading="id"),
@@ -65,30 +57,38 @@ def _account(run: RunFigures) -> Element:
 
 def waterfall(run: RunFigures) -> Element:
     """A row per way to be dropped, each with its piece of the bar that the row above left."""
-    return table(f"What became of every one of {run.name}", _WATERFALL, _waterfall_rows(run), kind="waterfall")
+    headings = (
+        Column(heading=""),
+        Column(heading="", kind="picture"),
+        Column(heading=run.unit, kind="n"),
+        Column(heading="text", kind="n wide"),
+        Column(heading="retention", kind="n"),
+        Column(heading="expected", kind="n"),
+    )
+    return table(f"What became of every one of {run.name}", headings, _waterfall_rows(run, headings), kind="waterfall")
 
 
-def _waterfall_rows(run: RunFigures) -> Iterator[Element]:
+def _waterfall_rows(run: RunFigures, headings: Sequence[Column]) -> Iterator[Element]:
     scale = 100 / max(run.records_in, 1)
     text_in = "" if run.text_in_bytes is None else big_bytes(run.text_in_bytes)
     whole = [Segment(start=0, length=scale * run.records_in, kind="in")]
-    yield row(_WATERFALL, ["in", bar(f"{run.records_in:,} in", whole), f"{run.records_in:,}", text_in, "", ""])
+    yield row(headings, ["in", bar(f"{run.records_in:,} in", whole), f"{run.records_in:,}", text_in, "", ""])
     left = run.records_in
     if run.quarantined:
         left -= run.quarantined
         gone = [Segment(start=scale * left, length=scale * run.quarantined, kind="quarantined")]
         said = f"{run.quarantined:,} quarantined"
-        yield row(_WATERFALL, ["unreadable, quarantined", bar(said, gone), f"−{run.quarantined:,}", "", "", ""])
+        yield row(headings, ["unreadable, quarantined", bar(said, gone), f"−{run.quarantined:,}", "", "", ""])
     for step in run.steps:
         left -= step.dropped
         pieces = [
             Segment(start=0, length=scale * left, kind="left"),
             Segment(start=scale * left, length=scale * step.dropped, kind="dropped"),
         ]
-        yield row(_WATERFALL, [*_step_cells(step, bar(f"{step.dropped:,} dropped: {step.reason}", pieces))])
+        yield row(headings, [*_step_cells(step, bar(f"{step.dropped:,} dropped: {step.reason}", pieces))])
     kept = bar(f"{run.kept:,} kept", [Segment(start=0, length=scale * run.kept, kind="kept")])
     text_kept = "" if run.text_kept_bytes is None else big_bytes(run.text_kept_bytes)
-    yield row(_WATERFALL, ["kept", kept, f"{run.kept:,}", text_kept, percent(run.kept_percent), ""], kind="total")
+    yield row(headings, ["kept", kept, f"{run.kept:,}", text_kept, percent(run.kept_percent), ""], kind="total")
 
 
 def _step_cells(step: Step, picture: Element) -> Iterator[Element | str]:

@@ -97,4 +97,4 @@ def write(path: Path, lines: list[str]) -> Path:
 def imported(pool: str) -> Imported:
     """The OLMo configuration of the pool, read once for all tests."""
     with tempfile.TemporaryDirectory() as folder:
-        return import_mix(write_olmo(Path(folder), pool), Wishes())
+        return import_mix(str(write_olmo(Path(folder), pool)), Wishes())
