@@ -115,7 +115,12 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
             raise ConfigError(f"source {name!r} has no tokens in its {populations[name].kind}; nothing can be taken of it")
     wanted = solve(manifest, {name: population.tokens for name, population in populations.items()})
     _check_caps(manifest, populations, wanted, scale)
-    taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()})
+    most = {
+        name: exact(source.max_epochs) * populations[name].tokens
+        for name, source in manifest.sources.items()
+        if source.max_epochs is not None
+    }
+    taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()}, most)
     mix_tokens = sum(taken.values())
     if mix_tokens == 0:
         raise ConfigError(f"scale {scale:g} leaves no token of any source of {manifest.name!r}; use a larger one")

@@ -59,3 +59,8 @@ def test_arrays_given_and_not_found_are_warned_of(run, tmp_path) -> None:  # typ
 def test_amounts_beyond_all_counting_are_refused(run) -> None:  # type: ignore[no-untyped-def]
     done = run("dolmino-1124-50b", "--scale", "1e300")
     assert done.code == 2 and "would take a 311-digit number of tokens; take less" in done.error
+
+
+def test_no_number_is_no_bound(run) -> None:  # type: ignore[no-untyped-def]
+    assert run("dolmino-1124-50b", "--repetition-bound", "nan").code == 2
+    assert run("dolmino-1124-50b", "--repetition-bound", "inf").code == 0

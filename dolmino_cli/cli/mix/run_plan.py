@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 from dolmino_cli.cli.console import show
@@ -35,6 +36,8 @@ def run_plan(
     as_json: bool,
 ) -> None:
     """Print the table, the costs, the warnings. Raises DolminoError."""
+    if math.isnan(repetition_bound):
+        raise ConfigError("--repetition-bound nan bounds nothing; give a number of passes, inf for no bound")
     manifest = load(manifest_path)
     opened = open_arrays(manifest, arrays_root=arrays)
     planned = plan_mix(manifest, populations(manifest, opened), scale=scale)
