@@ -152,3 +152,12 @@ def test_a_bundled_name_is_no_folder_that_is_called_the_same(run: Run) -> None:
     assert run("mix", "diff", "dolmino-1124-50b", "dolmino-1124-50b", "--exit-code").code == 0
     outcome = run("mix", "diff", "./dolmino-1124-50b", "dolmino-1124-50b")
     assert outcome.code == 2 and "holds no lock" in outcome.error
+
+
+def test_the_same_tokens_under_two_names_are_warned_of(run: Run) -> None:
+    shares = {"web": "tokens: 5, arrays: tokens/math/tulu", "math/tulu": "tokens: 9"}
+    write_manifest(Path("small.yaml"), **shares)
+    said = "the same tokens are counted 2 times: part-00000-00000.npy of web, part-00000-00000.npy of math/tulu"
+    Path("tokens/web").rename("tokens/other")
+    assert f"warning: {said}" in run("mix", "plan", "./small.yaml", "--arrays", "tokens").out
+    assert f"note: {said}" in run("sample", "small.yaml", "--arrays", "tokens", "-o", "mix").err

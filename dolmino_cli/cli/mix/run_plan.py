@@ -13,7 +13,7 @@ from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.manifest import Manifest, load
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.plan import plan as plan_mix
-from dolmino_cli.mix.populations import open_arrays, populations, tokenizer_warning
+from dolmino_cli.mix.populations import copies_warning, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.training import Training
 from dolmino_cli.report.mix_advice import advice, variant_advice
 from dolmino_cli.report.mix_cost import cost_lines
@@ -48,6 +48,8 @@ def run_plan(
     warnings = list(advice(manifest, planned, run, repetition_bound=repetition_bound))
     if unlike := tokenizer_warning(manifest, opened):
         warnings.append(unlike)
+    if copies := copies_warning(opened):
+        warnings.append(copies)
     other = against or manifest.against
     if other is not None:
         warnings += variant_advice(_compared(other, arrays=arrays, scale=scale), planned)
