@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dolmino_cli.mix.excerpt import Excerpt, excerpt, text_between
+from dolmino_cli.mix.find_id import find_id
 from dolmino_cli.mix.opened import OpenMix
 from dolmino_cli.mix.origin import Origin, find_origin
 from dolmino_cli.mix.places import (
@@ -149,8 +150,6 @@ class Tracer:
 
     def id(self, id: str) -> TracedId:
         """Every place of an id. Raises DataError when the mix does not hold what its lock says."""
-        from dolmino_cli.mix.find_id import find_id  # compiled code: 0.3 s that the other questions need not wait for
-
         found = find_id(self.mix, id)
         windows = [tuple(windows_of_document(self.mix, one, sequence_length=self.sequence_length)) for one in found.documents]
         # All in one question: an epoch's order of 76M windows takes seconds.

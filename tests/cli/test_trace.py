@@ -137,12 +137,15 @@ def test_a_mix_on_s3_is_traced_the_same(
         (["--step", 1, "--row", 1, "--seed", 1, "--batch", 1], "--row is of a rank; give --rank too"),
         (["--step", 1, "--seed", 1], "the trainer's order needs --batch too"),
         (["--step", 10**6, "--seed", 1, "--batch", 8], "step 1,000,000 is not in the run"),
+        (["--text", "a\udcff"], "is not UTF-8"),
+        (["--text", ""], "--text is empty"),
         (["--token", 10**9], "token 1,000,000,000 is not in the mix"),
         (["--token", 0, "--documents", "nowhere"], "--documents: neither run.json nor "),
         (["--token", 0, "-t", "./no.json"], "no tokenizer at './no.json'"),
     ],
 )
-def test_a_wrong_request_is_one_line(run, arguments: list[object], problem: str) -> None:  # type: ignore[no-untyped-def]
-    outcome = run(*arguments)
+def test_a_wrong_request_is_one_line(run, folder: Path, arguments: list[object], problem: str) -> None:  # type: ignore[no-untyped-def]
+    options = ["-t", folder / "tokenizer.json"] if "--text" in arguments else []
+    outcome = run(*arguments, *options)
     assert outcome.code == 2
     assert problem in outcome.error
