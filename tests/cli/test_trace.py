@@ -58,7 +58,7 @@ def test_without_the_tokenizer_ids_are_shown_and_it_says_so(run, folder: Path) -
     outcome = run("--token", 0)
     assert "text" not in facts(outcome)
     assert "tokens are shown as ids" in outcome.err
-    assert "--tokenizer PATH" in outcome.err
+    assert "give the mix's tokenizer (tokenizer.json) as --tokenizer" in outcome.err
     refused = run("--text", "the dog")
     assert (refused.code, "with the mix's tokenizer only" in refused.error) == (2, True)
 
