@@ -28,6 +28,7 @@ CASES = (
     "classifier",
     "filtering",
     "sampling",
+    "tracing",
     "rows",
     "stackexchange",
     "decontamination",

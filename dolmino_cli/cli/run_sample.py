@@ -55,7 +55,7 @@ def run_sample(
     if warning_of_tail := tail_warning(result.lock):
         remark(f"note: {warning_of_tail}")
     if not result.written:
-        show("the mix was there already, complete and from the same lock")
-    if prepared.lock is not None and prepared.lock.outputs is not None:
+        show(f"the mix was there already, complete by the sizes of its files; `dolmino mix verify {output} --full` reads them")
+    elif prepared.lock is not None and prepared.lock.outputs is not None:
         show(f"identical to the lock: {len(prepared.lock.outputs):,} parts by sha256")
     show(f"written to {output}; lock: {result.lock_path}")

@@ -44,6 +44,9 @@ class Asked:
         if len(given) != 1:
             told = f"{' and '.join(given)} given" if given else "nothing asked"
             raise ConfigError(f"{told}; give one of {', '.join(f'--{name}' for name in names)}")
+        for name, value in (("find", self.find), ("text", self.text)):
+            if value is not None and not value.isascii() and value != value.encode("utf-8", "ignore").decode():
+                raise ConfigError(f"--{name} {value!r} is not UTF-8; no document has such an id or text")
         if self.step is None and (self.rank is not None or self.row is not None):
             raise ConfigError(f"--rank and --row are of a step, {given[0]} is none; leave them out, or ask for --step")
         if self.row is not None and self.rank is None:

@@ -56,7 +56,7 @@ def sample(
         ),
     ] = False,
     lock: Annotated[
-        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git.")
+        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git: NAME.lock.json.")
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -67,15 +67,15 @@ def sample(
 
     \b
     Examples:
-      dolmino sample dolmino-1124-50b --arrays s3://bucket/tokens -o s3://bucket/mixes/50b -w 16
+      dolmino sample dolmino-1124-50b --arrays s3://bucket/tokens -o s3://bucket/mixes/50b -w 16 --memory 16GiB
       dolmino sample dolmino-1124-50b --arrays tokens -o trial --scale 1e-4
       dolmino sample dolmino-1124-50b.lock.json --arrays tokens -o rebuilt
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_sample import run_sample
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_sample(
-        find("mixes", mix),
+        find_mix(mix),
         output=output,
         arrays=arrays,
         workers=workers,

@@ -7,26 +7,14 @@ vectors, so any other program can make the same choice; keyed, its outputs for d
 
 from __future__ import annotations
 
-import hashlib
-
 import numba
 import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.kernels.buffers import text_buffers
+from dolmino_cli.siphash import derive_key
 
-
-def derive_key(*parts: str | int) -> bytes:
-    """16 bytes that stand for `parts`: the first 16 of BLAKE2b (digest size 16) over each part's UTF-8 text, length first.
-
-    The lengths (8 bytes, little-endian) keep ("ab", "c") and ("a", "bc") apart; an int is its decimal text.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        text = str(part).encode()
-        digest.update(len(text).to_bytes(8, "little"))
-        digest.update(text)
-    return digest.digest()
+__all__ = ["derive_key", "hash_strings"]
 
 
 def hash_strings(strings: pa.LargeStringArray, key: bytes) -> np.ndarray:

@@ -2,8 +2,9 @@
 
     index ──survey──▶ histogram, tables of kept documents ──near the boundary──▶ the last document taken
 
-Every index is read once: what is kept of a partial pass is a little more than will be taken. Should the hashes of a source
-be so uneven that it is too little, that source is read again and kept whole.
+Every index is read once: what is kept of a partial pass is a little more than will be taken (or, where only the selection is
+wanted, what lies around its end). Should the hashes of a source be so uneven that it is too little, that source is read again
+and kept whole.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Survey:
     scratch: Path
     table_bytes: int = TABLE_BYTES
     check_tokens: bool = True
+    keep_taken: bool = True
+    """Are all documents kept that may be taken, or only those that may be the last of a partial pass?"""
     copied: frozenset[str] = field(default_factory=frozenset)
     """Paths of the files whose tokens are copied to scratch."""
     reader: Reader = read_documents
@@ -81,7 +84,7 @@ def choose(
     """
     scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
     try:
-        how = Survey(seed=seed, scratch=scratch, check_tokens=False)
+        how = Survey(seed=seed, scratch=scratch, check_tokens=False, keep_taken=False)
         return choose_and_keep(mix, files, how, workers=workers, watch=watch).selections
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -94,13 +97,17 @@ def choose_and_keep(mix: MixPlan, files: Sequence[SourceFile], how: Survey, *, w
         tokens[file.source] += file.array.tokens
         documents[file.source] += file.array.documents
     wanted = {source.name: whole_passes(source.tokens, tokens[source.name]) for source in mix.sources}
-    limits = {name: _prefix_limit(*wanted[name], tokens=tokens[name], documents=documents[name]) for name in wanted}
+    kept = {}
+    for name, (passes, rest) in wanted.items():
+        kept[name] = _last_prefixes(rest / tokens[name], documents[name]) if rest else range(0)
+        if how.keep_taken:
+            kept[name] = range(PREFIXES if passes else kept[name].stop)
     numbered = list(enumerate(files))
-    histograms, tables = _survey(numbered, how, limits, workers=workers, watch=watch)
+    histograms, tables = _survey(numbered, how, kept, workers=workers, watch=watch)
     boundaries = {name: find_boundary(histograms[name], rest) for name, (_, rest) in wanted.items() if rest}
-    if short := [name for name, boundary in boundaries.items() if boundary.prefix >= limits[name]]:
+    if short := [name for name, boundary in boundaries.items() if boundary.prefix not in kept[name]]:
         again = [(place, file) for place, file in numbered if file.source in short]
-        _, more = _survey(again, how, dict.fromkeys(short, PREFIXES), workers=workers, watch=watch)
+        _, more = _survey(again, how, dict.fromkeys(short, range(PREFIXES)), workers=workers, watch=watch)
         tables |= more
     near: dict[str, list[BoundaryDocuments]] = {name: [] for name in boundaries}
     nearing = [_NearTask(table=table, boundary=boundaries[name]) for name in boundaries for table in tables[name]]
@@ -121,11 +128,12 @@ def choose_and_keep(mix: MixPlan, files: Sequence[SourceFile], how: Survey, *, w
     return Chosen(selections=selections, tables=tables)
 
 
-def _prefix_limit(passes: int, rest: int, *, tokens: int, documents: int) -> int:
-    """Hash prefixes below this one are kept."""
-    if passes or documents < SMALL_SOURCE_DOCUMENTS:
-        return PREFIXES
-    return min(PREFIXES, int((rest / tokens * (1 + _SLACK) + _SLACK_OF_ALL) * PREFIXES) + 1) if rest else 0
+def _last_prefixes(share: float, documents: int) -> range:
+    """The hash prefixes in which a partial pass over `share` of a source's tokens ends, all but certainly."""
+    if documents < SMALL_SOURCE_DOCUMENTS:
+        return range(PREFIXES)
+    slack = share * _SLACK + _SLACK_OF_ALL
+    return range(max(0, int((share - slack) * PREFIXES)), min(PREFIXES, int((share + slack) * PREFIXES) + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +149,14 @@ def _documents_near(task: _NearTask) -> BoundaryDocuments:
 
 
 def _survey(
-    files: Sequence[tuple[int, SourceFile]], how: Survey, limits: Mapping[str, int], *, workers: int, watch: Watch
+    files: Sequence[tuple[int, SourceFile]], how: Survey, kept: Mapping[str, range], *, workers: int, watch: Watch
 ) -> tuple[dict[str, Histogram], dict[str, tuple[Kept, ...]]]:
     tasks = [
         SurveyTask(
             file=file,
             place=place,
             seed=how.seed,
-            prefix_limit=limits[file.source],
+            kept=kept[file.source],
             scratch=how.scratch,
             table_bytes=how.table_bytes,
             check_tokens=how.check_tokens,
@@ -157,8 +165,8 @@ def _survey(
         )
         for place, file in files
     ]
-    histograms = {name: Histogram() for name in limits}
-    tables: dict[str, dict[int, tuple[Kept, ...]]] = {name: {} for name in limits}
+    histograms = {name: Histogram() for name in kept}
+    tables: dict[str, dict[int, tuple[Kept, ...]]] = {name: {} for name in kept}
     done = 0
     with watch("read", sum(file.array.documents for _, file in files), "documents") as say:
         say(0, "")

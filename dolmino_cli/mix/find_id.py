@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from dolmino_cli.errors import DataError
-from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.gather import first_key, part_count
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.opened import OpenMix
 from dolmino_cli.mix.places import TakenDocument, document_of_row
+from dolmino_cli.siphash import siphash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,7 @@ def find_id(mix: OpenMix, id: str) -> FoundId:
 def _in_source(mix: OpenMix, source: str, id: str) -> tuple[list[TakenDocument], str | None]:
     """The documents of an id in all copies of a source, or why there are none."""
     locked, seed = mix.lock.sources[source], mix.lock.manifest.seed
-    rank = _hash(id, selection_key(seed, source))
+    rank = siphash(id, selection_key(seed, source))
     last = -1 if locked.last_key is None else int(locked.last_key, 16)
     passes = locked.whole_passes
     if rank > last and not passes:
@@ -73,7 +72,7 @@ def _in_source(mix: OpenMix, source: str, id: str) -> tuple[list[TakenDocument],
 
 def _in_copy(mix: OpenMix, source: str, copy: int, id: str) -> list[TakenDocument]:
     """The documents of an id in one copy of a source: their rows have the same key, so they stand side by side."""
-    key = _hash(id, order_key(mix.lock.manifest.seed, source, copy))
+    key = siphash(id, order_key(mix.lock.manifest.seed, source, copy))
     part = _part_of_key(mix, key)
     if part is None:
         return []
@@ -92,7 +91,3 @@ def _part_of_key(mix: OpenMix, key: int) -> int | None:
     assert first_key(number, count) <= key < first_key(number + 1, count), f"key {key} is not of part {number} of {count}"
     names = {part.name: place for place, part in enumerate(mix.parts)}
     return names.get(f"part-{number:05d}.npy")
-
-
-def _hash(id: str, key: bytes) -> int:
-    return int(hash_strings(pa.array([id], pa.large_string()), key)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dolmino_cli.kernels.keyed_hash import derive_key
+from dolmino_cli.siphash import derive_key
 
 
 def selection_key(seed: int, source: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def mix_rows(
 
     ConfigError when the documents turn out to be so short that those of a part do not fit into `budget`.
     """
-    copied = frozenset(file.path for file in files if file.is_remote or copy_sources)
+    copied = frozenset(file.path for file in files if file.is_remote or copy_sources) | _too_sparse(plan, files)
     how = Survey(
         seed=seed, scratch=scratch, table_bytes=budget.table_bytes, check_tokens=check_tokens, copied=copied, reader=reader
     )
@@ -71,6 +72,25 @@ def mix_rows(
         copied_tokens(scratch, place) if file.path in copied else Path(file.path) for place, file in enumerate(files)
     )
     return MixedRows(selections=chosen.selections, runs=runs, token_files=token_files, part_count=parts, tokens=tokens)
+
+
+def _too_sparse(plan: MixPlan, files: Sequence[SourceFile]) -> frozenset[str]:
+    """Files of which little is taken, where all together are too large to stay in the system's file cache.
+
+    They are read from front to back once, to check them; copying what is taken on the way saves reading it again from a disk,
+    here and there.
+    """
+    if sum(file.array.bytes for file in files) < _memory_of_the_machine() // 2:
+        return frozenset()
+    tokens: dict[str, int] = {}
+    for file in files:
+        tokens[file.source] = tokens.get(file.source, 0) + file.array.tokens
+    sparse = {source.name for source in plan.sources if source.tokens < tokens[source.name] // 2}
+    return frozenset(file.path for file in files if file.source in sparse)
+
+
+def _memory_of_the_machine() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _order(

@@ -12,7 +12,7 @@ from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.lock import Lock, Request, differences, parse, request_of
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, plan
-from dolmino_cli.mix.populations import SourceArrays, open_arrays, populations, tokenizer_warning
+from dolmino_cli.mix.populations import SourceArrays, copies_warning, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.reading import SourceFile
 from dolmino_cli.mix.windows import SEQUENCE_LENGTH
 from dolmino_cli.tokens.arrays import ArrayFile, MadeBy, TokenArrays
@@ -82,15 +82,16 @@ def prepare(
     )
     if lock is not None and (changed := list(differences(request_of(lock), request))):
         raise ConfigError(f"this is not what {path} was made from: {'; '.join(changed)}; restore it, or sample the manifest anew")
-    warning = tokenizer_warning(manifest, arrays)
+    planned = plan(manifest, populations(manifest, arrays), scale=request.scale)
+    warnings = (tokenizer_warning(manifest, arrays), copies_warning(arrays), planned.left_out)
     return Prepared(
         manifest=manifest,
         manifest_sha256=sha256,
         arrays=arrays,
-        plan=plan(manifest, populations(manifest, arrays), scale=request.scale),
+        plan=planned,
         request=request,
         lock=lock,
-        warnings=(warning,) if warning else (),
+        warnings=tuple(warning for warning in warnings if warning is not None),
     )
 
 

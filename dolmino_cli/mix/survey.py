@@ -40,13 +40,13 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, kw_only=True)
 class SurveyTask:
-    """One source file. Documents whose hash prefix is below `prefix_limit` are kept."""
+    """One source file. Documents whose hash has one of the prefixes `kept` are kept."""
 
     file: SourceFile
     place: int
     """Which of all files of the mix it is: names its scratch files."""
     seed: int
-    prefix_limit: int
+    kept: range
     scratch: Path
     table_bytes: int
     """About how large a table becomes before the next is begun."""
@@ -96,7 +96,8 @@ def survey(task: SurveyTask) -> Surveyed:
         for documents in task.reader(task.file):
             ranks = hash_strings(documents.id, key)
             histogram.add_documents(ranks, documents.lengths)
-            kept = np.flatnonzero(prefixes_of(ranks) < task.prefix_limit)
+            prefixes = prefixes_of(ranks)
+            kept = np.flatnonzero((prefixes >= task.kept.start) & (prefixes < task.kept.stop))
             starts = documents.first_token + np.cumsum(documents.lengths) - documents.lengths
             end = documents.first_token + int(documents.lengths.sum())
             offsets = copy.copy(starts[kept], documents.lengths[kept], end) if copy else starts[kept]

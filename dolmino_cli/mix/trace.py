@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dolmino_cli.mix.excerpt import Excerpt, excerpt, text_between
+from dolmino_cli.mix.find_id import find_id
 from dolmino_cli.mix.opened import OpenMix
 from dolmino_cli.mix.origin import Origin, find_origin
 from dolmino_cli.mix.places import (
@@ -126,7 +127,7 @@ class Tracer:
         shares = window_documents(self.mix, number, sequence_length=self.sequence_length)
         return TracedWindow(
             window=window_place(self.mix, number, sequence_length=self.sequence_length),
-            seen=self._seen(number),
+            seen=self._seen_one(number),
             documents=tuple(
                 TracedShare(
                     share=share,
@@ -149,17 +150,23 @@ class Tracer:
 
     def id(self, id: str) -> TracedId:
         """Every place of an id. Raises DataError when the mix does not hold what its lock says."""
-        from dolmino_cli.mix.find_id import find_id  # compiled code: 0.3 s that the other questions need not wait for
-
         found = find_id(self.mix, id)
-        return TracedId(id=id, documents=tuple(self._document(document) for document in found.documents), absent=found.absent)
+        windows = [tuple(windows_of_document(self.mix, one, sequence_length=self.sequence_length)) for one in found.documents]
+        # All in one question: an epoch's order of 76M windows takes seconds.
+        times = self._seen([window for of_document in windows for window in of_document])
+        documents = []
+        for document, held in zip(found.documents, windows, strict=True):
+            seen, times = (None, None) if times is None else (times[: len(held)], times[len(held) :])
+            documents.append(self._document(document, held, seen))
+        return TracedId(id=id, documents=tuple(documents), absent=found.absent)
 
-    def _document(self, document: TakenDocument) -> TracedDocument:
-        windows = tuple(windows_of_document(self.mix, document, sequence_length=self.sequence_length))
+    def _document(
+        self, document: TakenDocument, windows: tuple[int, ...], seen: tuple[tuple[Seen, ...], ...] | None
+    ) -> TracedDocument:
         return TracedDocument(
             document=document,
             windows=windows,
-            seen=tuple(tuple(self.order.seen(window)) for window in windows) if self.order is not None else None,
+            seen=seen,
             text=self._text(document.part, document.start, document.end),
             origin=self._origin(document),
         )
@@ -177,12 +184,15 @@ class Tracer:
             token_id=token_id,
             piece=piece,
             excerpt=text,
-            seen=self._seen(place.window.number) if place.window else None,
+            seen=self._seen_one(place.window.number) if place.window else None,
             origin=self._origin(place.document),
         )
 
-    def _seen(self, window: int) -> tuple[Seen, ...] | None:
-        return tuple(self.order.seen(window)) if self.order is not None else None
+    def _seen(self, windows: list[int]) -> tuple[tuple[Seen, ...], ...] | None:
+        return tuple(self.order.seen(windows)) if self.order is not None else None
+
+    def _seen_one(self, window: int) -> tuple[Seen, ...] | None:
+        return self.order.seen([window])[0] if self.order is not None else None
 
     def _origin(self, document: TakenDocument) -> Origin | None:
         return find_origin(document, self.documents_roots) if self.documents_roots else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,16 +77,20 @@ class TrainerOrder:
         ranks = slice(None) if rank is None else slice(rank, rank + 1)
         return dealt[rows, ranks].reshape(-1).astype(np.int64)
 
-    def seen(self, window: int) -> list[Seen]:
-        """Every time that the run trains on a window: at most once in each epoch."""
-        found = []
+    def seen(self, windows: Sequence[int]) -> list[tuple[Seen, ...]]:
+        """For each window, every time that the run trains on it: at most once in each epoch."""
+        wanted = np.zeros(self.windows, np.bool_)
+        wanted[list(windows)] = True
+        found: dict[int, list[Seen]] = {window: [] for window in windows}
         for epoch in range(self.epochs):
-            place = int(np.flatnonzero(_order(self.windows, self.seed, epoch) == window)[0])
-            step, in_step = divmod(place, self.batch_sequences)
-            if step < self.steps_per_epoch:
-                row, rank = divmod(in_step, self.world_size)
-                found.append(Seen(step=epoch * self.steps_per_epoch + step + 1, rank=rank, row=row, epoch=epoch))
-        return found
+            order = _order(self.windows, self.seed, epoch)
+            for place in np.flatnonzero(wanted[order]).tolist():
+                step, in_step = divmod(place, self.batch_sequences)
+                if step < self.steps_per_epoch:
+                    row, rank = divmod(in_step, self.world_size)
+                    seen = Seen(step=epoch * self.steps_per_epoch + step + 1, rank=rank, row=row, epoch=epoch)
+                    found[int(order[place])].append(seen)
+        return [tuple(found[window]) for window in windows]
 
 
 @functools.lru_cache(maxsize=1)

@@ -13,13 +13,12 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dolmino_cli.mix.gather import Gathered, Slice, gather
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import SCHEMA, provenance_name, write_provenance
 from dolmino_cli.mix.repeated import WindowSearch
-from dolmino_cli.mix.rows import SOURCE_SEPARATOR, write_rows
+from dolmino_cli.mix.rows import write_rows
 from dolmino_cli.mix.token_files import TokenFiles, read_in_order
 from dolmino_cli.mix.windows import pack_windows, repeated_name
 from dolmino_cli.shards.storage import Output, Pending
@@ -103,9 +102,7 @@ def _write_tokens(task: PartTask, gathered: Gathered, array: Pending, writer: Th
 
 
 def _write_documents(gathered: Gathered, ends: np.ndarray, sources: tuple[str, ...], index: Pending, documents: Pending) -> None:
-    names = pa.array(sources, pa.large_string()).take(pa.array(gathered.source))
-    src = pc.binary_join_element_wise(names, gathered.src, pa.scalar(SOURCE_SEPARATOR, pa.large_string()))
-    write_rows(index, ends, gathered.id, src, gathered.loc)
+    write_rows(index, ends, gathered, sources)
     columns = {"key": gathered.keys, "end": ends, "source": gathered.source, "copy": gathered.copy}
     columns |= {"id": gathered.id, "src": gathered.src.dictionary_encode(), "loc": gathered.loc}
     batch = pa.RecordBatch.from_arrays([pa.array(columns[name]) for name in SCHEMA.names], schema=SCHEMA)

@@ -9,7 +9,6 @@ int32.
 
 from __future__ import annotations
 
-import math
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -63,7 +62,7 @@ def train_iterations(tokens: int, *, sequence_length: int, batch_sequences: int)
     """
     if sequence_length < 1 or batch_sequences < 1:
         raise ConfigError(f"sequence_length is {sequence_length} and batch_sequences {batch_sequences}; both must be at least 1")
-    return math.ceil(tokens / (sequence_length * batch_sequences))
+    return -(-tokens // (sequence_length * batch_sequences))
 
 
 def write_megatron(
@@ -95,7 +94,8 @@ def write_megatron(
             raise DataError(f"holds {found}; {documents:,} of {tokens:,} are described", path=path)
         _write_pointers(index, spilled, dtype.itemsize)
         _write_bounds(index, documents)
-        # The index last: Megatron looks for it first.
+        # Megatron begins at the index, which is never that of other tokens, even where an older export is replaced.
+        output.delete(f"{name}.idx")
         data.publish()
         index.publish()
         return MegatronFiles(name=name, documents=documents, tokens=tokens, dtype=dtype.name, bytes=data.bytes + index.bytes)

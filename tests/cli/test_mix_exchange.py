@@ -36,6 +36,9 @@ def test_import_shows_what_a_list_holds_and_what_is_odd(run: Run, tmp_path: Path
     assert "note: wiki: Source % 200 here, 100 in dolmino-1124-100b" in outcome.err
     assert sorted(contents(Path("out"))) == ["theirs.files.txt", "theirs.yaml"]
     assert run("mix", "plan", "out/theirs.yaml").code == 0
+    assert run("mix", "import", "dolmino100B.txt", "-o", "out/theirs.yaml", "--against", "dolmino-1124-100b").code == 0
+    outcome = run("mix", "import", "dolmino100B.txt", "-o", "out/theirs.yaml", "--seed", 1)
+    assert outcome.code == 2 and "out/theirs.yaml is there already and says something else" in outcome.error
     outcome = run("mix", "export", "out/theirs.files.txt", "--to", "olmo", "-o", "olmo.yaml", "--prefix", "s3://ai2-llm")
     assert outcome.code == 0, outcome.err
     assert Path("olmo.yaml").read_text().count("    - s3://ai2-llm/preprocessed/") == 1253

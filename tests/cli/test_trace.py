@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Outcome, dolmino
-from tests.mix.traced import LENGTH, Row, make, rows_of
+from tests.mix.traced import LENGTH, Row, rows_of
 from tests.s3_server import S3Server
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("traced"))
+def folder(traced_mix: Path) -> Path:
+    return traced_mix
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_without_the_tokenizer_ids_are_shown_and_it_says_so(run, folder: Path) -
     outcome = run("--token", 0)
     assert "text" not in facts(outcome)
     assert "tokens are shown as ids" in outcome.err
-    assert "--tokenizer PATH" in outcome.err
+    assert "give the mix's tokenizer (tokenizer.json) as --tokenizer" in outcome.err
     refused = run("--text", "the dog")
     assert (refused.code, "with the mix's tokenizer only" in refused.error) == (2, True)
 
@@ -137,12 +137,15 @@ def test_a_mix_on_s3_is_traced_the_same(
         (["--step", 1, "--row", 1, "--seed", 1, "--batch", 1], "--row is of a rank; give --rank too"),
         (["--step", 1, "--seed", 1], "the trainer's order needs --batch too"),
         (["--step", 10**6, "--seed", 1, "--batch", 8], "step 1,000,000 is not in the run"),
+        (["--text", "a\udcff"], "is not UTF-8"),
+        (["--text", ""], "--text is empty"),
         (["--token", 10**9], "token 1,000,000,000 is not in the mix"),
         (["--token", 0, "--documents", "nowhere"], "--documents: neither run.json nor "),
         (["--token", 0, "-t", "./no.json"], "no tokenizer at './no.json'"),
     ],
 )
-def test_a_wrong_request_is_one_line(run, arguments: list[object], problem: str) -> None:  # type: ignore[no-untyped-def]
-    outcome = run(*arguments)
+def test_a_wrong_request_is_one_line(run, folder: Path, arguments: list[object], problem: str) -> None:  # type: ignore[no-untyped-def]
+    options = ["-t", folder / "tokenizer.json"] if "--text" in arguments else []
+    outcome = run(*arguments, *options)
     assert outcome.code == 2
     assert problem in outcome.error

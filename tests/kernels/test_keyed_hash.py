@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dolmino_cli.kernels.keyed_hash import derive_key, hash_strings
+from dolmino_cli.siphash import siphash
 
 KEY = bytes(range(16))
 MASK = (1 << 64) - 1
@@ -73,3 +74,9 @@ def test_derived_keys_are_pinned_and_keep_their_parts_apart() -> None:
     keys = [derive_key("ab", "c"), derive_key("a", "bc"), derive_key("abc"), derive_key("abc", ""), derive_key("ab", "d")]
     assert len(set(keys)) == 5
     assert derive_key("a", 1) == derive_key("a", "1")
+
+
+def test_one_string_at_a_time_gives_the_same_numbers() -> None:
+    texts = ["", *("abcdefghijklmnop"[:length] for length in range(1, 17)), "日本語", "x" * 300]
+    for key in (bytes(16), bytes(range(16)), derive_key("dolmino mix order", 42, "dclm", 1)):
+        assert [siphash(text, key) for text in texts] == hash_strings(pa.array(texts, pa.large_string()), key).tolist()

@@ -15,6 +15,7 @@ import pytest
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix import choose, memory
+from dolmino_cli.mix.choose import Survey, choose_and_keep
 from dolmino_cli.mix.gather import gather
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.memory import Budget
@@ -60,16 +61,18 @@ class Rows:
             position += int(lengths.sum())
 
 
-def mixed(reader: Rows, scratch: Path, share: float, tokens_per_file: int = 300_000) -> MixedRows:
-    files = reader.files()
-    tokens = sum(file.array.tokens for file in files)
+def plan_of(reader: Rows, share: float) -> MixPlan:
+    tokens = int(reader.lengths.sum())
     population = Population(tokens=tokens, documents=len(IDS), kind="arrays")
     taken = int(tokens * share)
     source = PlannedSource(name="web", available=population, tokens=taken, mix_tokens=taken, expected_mix_percent=None)
-    plan = MixPlan(name="rows", scale=1.0, sources=(source,), expected_groups={})
+    return MixPlan(name="rows", scale=1.0, sources=(source,), expected_groups={})
+
+
+def mixed(reader: Rows, scratch: Path, share: float, tokens_per_file: int = 300_000) -> MixedRows:
     scratch.mkdir()
     how = {"seed": 42, "tokens_per_file": tokens_per_file, "scratch": scratch, "budget": Budget()}
-    return mix_rows(plan, files, reader=reader, check_tokens=False, **how)  # type: ignore[arg-type]
+    return mix_rows(plan_of(reader, share), reader.files(), reader=reader, check_tokens=False, **how)  # type: ignore[arg-type]
 
 
 def order_of(rows: MixedRows) -> list[tuple[str, int, int, int]]:
@@ -119,6 +122,24 @@ def test_a_source_with_uneven_hashes_is_read_again(tmp_path: Path, monkeypatch: 
     assert reader.read == 2 * FILES
 
 
+@pytest.mark.parametrize(("lengths", "readings"), [(EVEN, 1), (UNEVEN, 2)])
+def test_the_selection_alone_is_the_same_and_keeps_only_what_lies_around_its_end(
+    tmp_path: Path, lengths: np.ndarray, readings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "SMALL_SOURCE_DOCUMENTS", 0)
+    for share in (0.003, 0.2, 1.0, 1.2):
+        whole = mixed(Rows(lengths), tmp_path / f"whole {share}", share)
+        reader, scratch = Rows(lengths), tmp_path / f"alone {share}"
+        scratch.mkdir()
+        how = Survey(seed=42, scratch=scratch, check_tokens=False, keep_taken=False, reader=reader)
+        alone = choose_and_keep(plan_of(reader, share), reader.files(), how, workers=1)
+        assert alone.selections == whole.selections
+        if share == 0.2:
+            assert reader.read == readings * FILES
+            if readings == 1:
+                assert sum(table.documents for table in alone.tables["web"]) < 0.05 * len(IDS)
+
+
 def test_the_size_of_parts_changes_where_they_are_cut_and_nothing_else(tmp_path: Path) -> None:
     orders = [order_of(mixed(Rows(EVEN), tmp_path / str(size), 0.5, size)) for size in (10_000, 1_000_000, 10**9)]
     assert orders[0] == orders[1] == orders[2]
@@ -126,7 +147,7 @@ def test_the_size_of_parts_changes_where_they_are_cut_and_nothing_else(tmp_path:
 
 def test_a_million_rows_stay_within_the_memory_given(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "kernels" / "our_rows.py"
-    command = [sys.executable, str(script), "1000000", "300", "1", str(tmp_path / "scratch")]
+    command = [sys.executable, str(script), "1000000", "300", str(tmp_path / "scratch")]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     result = json.loads(run.stdout)
     assert result["runs"] > 1

@@ -11,7 +11,8 @@ import pytest
 
 from dolmino_cli.bundled import find
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import copy_tokens, memory, token_files
+from dolmino_cli.mix import copy_tokens, memory, mix_rows, survey, token_files
+from dolmino_cli.mix.copy_tokens import TokenCopy
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.manifest import load
 from dolmino_cli.mix.sample import SampleResult, sample
@@ -104,6 +105,18 @@ def test_neither_workers_nor_sharding_nor_buffers_change_a_byte(
         assert mix_files(tmp_path / name) == mix_files(tmp_path / "mix")
     run(tmp_path, tokens, "small pieces", copy_sources=True)
     assert mix_files(tmp_path / "small pieces") == mix_files(tmp_path / "mix")
+
+
+def test_of_sources_too_large_for_the_machine_the_little_that_is_taken_is_copied(
+    tmp_path: Path, tokens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, tokens)
+    copied = []
+    monkeypatch.setattr(mix_rows, "_memory_of_the_machine", lambda: 100)
+    monkeypatch.setattr(survey, "TokenCopy", lambda file, path: copied.append(file.source) or TokenCopy(file, path))
+    run(tmp_path, tokens, "sparse")
+    assert set(copied) == {"web"}  # 30 % of it; of the others, more than half
+    assert mix_files(tmp_path / "sparse") == mix_files(tmp_path / "mix")
 
 
 def test_every_achieved_source_percent_is_within_one_document(tmp_path: Path, tokens: Path) -> None:
@@ -213,6 +226,8 @@ def test_s3_in_and_out_gives_the_same_bytes(tmp_path: Path, tokens: Path, s3: S3
     assert mix_files(s3.file("sample/mix")) == mix_files(tmp_path / "mix")
     assert (tmp_path / "copy.lock.json").read_bytes() == s3.file("sample/mix/small.lock.json").read_bytes()
     assert result.lock.sources["web"].arrays == s3.uri("sample/tokens/web")
+    sample(tmp_path / "copy.lock.json", output=s3.uri("sample/mix"), lock_path=s3.uri("sample/git/copy.lock.json"))
+    assert s3.file("sample/git/copy.lock.json").read_bytes() == (tmp_path / "copy.lock.json").read_bytes()
     again = sample(tmp_path / "copy.lock.json", output=s3.uri("sample/mix"))
     assert not again.written
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,15 @@ from dolmino_cli.mix.opened import OpenMix, open_mix
 from dolmino_cli.mix.places import TakenDocument, parse_at, token_place, window_documents
 from dolmino_cli.mix.trace import Tracer, windows_in
 from dolmino_cli.mix.trainer_order import Seen, TrainerOrder
-from tests.mix.traced import LENGTH, Row, load_tokenizer, make, rows_of, tokens_of
+from dolmino_cli.mix.windows import repeated_name
+from tests.mix.traced import LENGTH, Row, load_tokenizer, rows_of, tokens_of
 
 BATCH, WORLD, SEED = 12, 3, 5
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("traced"))
+def folder(traced_mix: Path) -> Path:
+    return traced_mix
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +88,13 @@ def test_every_token_of_some_windows_and_every_document(folder: Path, rows: list
     tokenizer, ids, windows = load_tokenizer(folder), tokens_of(folder), windows_by_hand(folder)
     seen = order_by_hand(len(windows))
     starts = dict(zip(ids, np.cumsum([0, *map(len, ids.values())])[:-1].tolist(), strict=True))
+    alone = replace(tracer, documents_roots=())  # reading a record for every token takes seconds
     looked_at = {windows[number] for number in (0, 1, len(windows) // 2, len(windows) - 1)}
     for row in rows:
         offsets = [row.start, row.end - 1]
         offsets += [offset for offset in range(row.start, row.end) if (row.part, offset // LENGTH * LENGTH) in looked_at]
         for offset in offsets:
-            traced = tracer.token(starts[row.part] + offset)
+            traced = (tracer if offset == row.start else alone).token(starts[row.part] + offset)
             place = traced.place
             assert (place.part, place.offset, place.position) == (row.part, offset, offset - row.start)
             assert plain(place.document) == expected(row)
@@ -101,7 +105,8 @@ def test_every_token_of_some_windows_and_every_document(folder: Path, rows: list
             else:
                 assert (place.window.part, place.window.start) == windows[place.window.number] == window
                 assert list(traced.seen or ()) == seen[place.window.number]
-            assert traced.origin is not None
+            if traced.origin is None:
+                continue
             assert (traced.origin.input_line, traced.origin.scores) == (row.input_line, {"characters": row.characters})
             assert traced.origin.input == f"{folder}/raw/{row.source}/{row.src.replace('.zst', '.gz')}"
         text = tracer.id(row.id).documents
@@ -112,11 +117,12 @@ def test_every_token_of_some_windows_and_every_document(folder: Path, rows: list
 def test_an_excerpt_is_the_documents_text_around_the_token(folder: Path, rows: list[Row], tracer: Tracer) -> None:
     tokenizer, ids = load_tokenizer(folder), tokens_of(folder)
     starts = dict(zip(ids, np.cumsum([0, *map(len, ids.values())])[:-1].tolist(), strict=True))
+    alone = replace(tracer, documents_roots=())
     for row in rows[:12]:
         text = row.text.strip() + "<|endoftext|>"
         places = [*tokenizer.encode(row.text.strip(), add_special_tokens=False).offsets, (len(text) - 13, len(text))]
         for offset, (first, last) in zip(range(row.start, row.end), places, strict=True):
-            found = tracer.token(starts[row.part] + offset).excerpt
+            found = alone.token(starts[row.part] + offset).excerpt
             assert found is not None
             assert (found.before, found.token, found.after) == (
                 text[max(0, first - 20) : first],
@@ -178,17 +184,21 @@ def test_an_id_is_found_wherever_it_is_and_only_there(rows: list[Row], mix: Open
 
 def test_windows_of_a_document_are_those_that_hold_it(folder: Path, rows: list[Row], tracer: Tracer) -> None:
     windows = windows_by_hand(folder)
+    seen = order_by_hand(len(windows))
     for row in rows[:60]:
         found = next(one for one in tracer.id(row.id).documents if plain(one.document) == expected(row))
         wanted = [
             n for n, (part, start) in enumerate(windows) if part == row.part and start < row.end and start + LENGTH > row.start
         ]
         assert list(found.windows) == wanted
+        assert [list(times) for times in found.seen or ()] == [seen[window] for window in wanted]
 
 
 def test_a_text_is_found_wherever_tokens_spell_it(folder: Path, rows: list[Row], mix: OpenMix, tracer: Tracer) -> None:
     rng = np.random.default_rng(11)
     queries = ["a", "ab", "日", "🎉", "e\u0301", "\n", "<|endoftext|>", "the", " lazy dog, and", "no such text at all"]
+    # No match goes over the end of a document, not even with the text of the token between.
+    queries.append(rows[0].text.strip()[-2:] + "<|endoftext|>" + rows[1].text.strip()[:2])
     for row in rng.choice(len(rows), 40).tolist():
         text = rows[row].text.strip()
         start = int(rng.integers(0, len(text)))
@@ -258,7 +268,7 @@ def test_requests_that_fit_no_mix_are_refused(folder: Path, mix: OpenMix) -> Non
             TrainerOrder(windows=100, seed=1, **options)
 
 
-def test_what_is_no_finished_mix_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_what_is_no_finished_mix_is_refused(folder: Path, mix: OpenMix, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no MIX.lock.json"):
         open_mix(str(tmp_path))
     lock = (folder / "mix" / "traced.lock.json").read_text()
@@ -268,6 +278,20 @@ def test_what_is_no_finished_mix_is_refused(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "traced.lock.json").write_text(lock)
     with pytest.raises(DataError, match=r"part-00000\.documents\.arrow"):
         token_place(open_mix(str(tmp_path)), 0, sequence_length=LENGTH)
+    for part in mix.parts[:1]:
+        for name in part.file_names:
+            (tmp_path / name).write_bytes((folder / "mix" / name).read_bytes())
+        (tmp_path / part.name).write_bytes((folder / "mix" / part.name).read_bytes()[:-2])
+        (tmp_path / repeated_name(part.name)).write_bytes(b"")
+    cut = open_mix(str(tmp_path))
+    with pytest.raises(DataError, match=r"part-00000.npy: has [\d,]+ bytes, the lock says"):
+        cut.token_ids(0, 0, 1)
+    with pytest.raises(DataError, match=r"part-00000.repeated.bin: has 0 bytes for"):
+        cut.repeated(0)
+    (tmp_path / "traced.lock.json").write_text(json.dumps({**json.loads(lock), "outputs": None}))
+    with pytest.raises(ConfigError, match="was locked before anything was sampled"):
+        open_mix(str(tmp_path))
+    (tmp_path / "traced.lock.json").write_text(lock)
     (tmp_path / "sample.unfinished").touch()
     with pytest.raises(ConfigError, match="unfinished"):
         open_mix(str(tmp_path))
@@ -282,3 +306,15 @@ def test_another_tokenizer_or_other_documents_are_refused(folder: Path, tracer: 
     web = next(place for place in range(0, mix.tokens, 7) if tracer.token(place).place.document.source == "web")
     with pytest.raises((DataError, ConfigError), match="give the folder that was tokenized"):
         other.token(web)
+
+
+def test_without_a_path_the_tokenizer_is_looked_for_here_and_never_downloaded(
+    folder: Path, mix: OpenMix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert load_pieces(mix.lock.tokenizer, None)[0] is not None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dolmino_cli.mix.excerpt.resolve", lambda *_, **__: pytest.fail("asked for a tokenizer"))
+    for name in ("tokenizer.json", "nobody/no-such-tokenizer", "not/a/repository"):
+        pieces, why_not = load_pieces(replace(mix.lock.tokenizer, name=name), None)
+        assert (pieces, "is not on this machine" in why_not) == (None, True)

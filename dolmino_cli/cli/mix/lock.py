@@ -41,11 +41,11 @@ def lock(
       dolmino mix lock dolmino-1124-50b --arrays s3://bucket/tokens -o mixes/50b.lock.json -w 16
       dolmino sample mixes/50b.lock.json -o s3://bucket/mixes/50b -w 16 --lock mixes/50b.lock.json
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.mix.run_lock import run_lock
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_lock(
-        find("mixes", mix),
+        find_mix(mix),
         output=output,
         arrays=arrays,
         scale=scale,

@@ -8,6 +8,7 @@ from typing import Literal
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.file_list import FileList
 from dolmino_cli.mix.exchange.listing import Listing, listing, shares_of_sources
+from dolmino_cli.mix.exchange.new_file import put_new
 from dolmino_cli.mix.exchange.read_lines import PLACEHOLDER
 from dolmino_cli.mix.exchange.what import SourceArraysOfMix, What
 from dolmino_cli.mix.exchange.write_lists import missing_placeholders, olmo_core_lines, olmo_yaml, source_mixture_yaml
@@ -56,6 +57,6 @@ def plan_list(what: What, to: ListFormat, *, output: str, prefix: str | None) ->
 
 
 def write_list(export: ListExport) -> None:
-    """Write it. Raises StorageError."""
+    """Write it. Raises ConfigError when it is there already and says something else, StorageError when it cannot be written."""
     folder, slash, name = export.path.rpartition("/")
-    Output(folder or ("/" if slash else ".")).put(name, export.text.encode())
+    put_new(Output(folder or ("/" if slash else ".")), name, export.text.encode())

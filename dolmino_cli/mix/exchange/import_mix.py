@@ -11,6 +11,7 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange import published
 from dolmino_cli.mix.exchange.file_list import SUFFIX, Dtype, FileList, Header, ListedFile, Share
 from dolmino_cli.mix.exchange.findings import findings
+from dolmino_cli.mix.exchange.new_file import check_new, put_new
 from dolmino_cli.mix.exchange.pools import Count, Pool, pools_of, total
 from dolmino_cli.mix.exchange.read_lines import read_lines
 from dolmino_cli.mix.exchange.read_mixture import is_mixture, read_mixture
@@ -122,7 +123,10 @@ def import_mix(given: str, wishes: Wishes) -> Imported:
 
 
 def write_import(imported: Imported, output: str) -> tuple[str, str]:
-    """Write the manifest to `output` (a folder, or the manifest's own .yaml) and the list beside it; their paths."""
+    """Write the manifest to `output` (a folder, or the manifest's own .yaml) and the list beside it; their paths.
+
+    Raises ConfigError when one is there already and says something else: a manifest may have been edited since.
+    """
     folder, slash, last = output.rstrip("/").rpartition("/")
     if last.endswith((".yaml", ".yml")):
         target, stem = Output(folder or ("/" if slash else ".")), last.rpartition(".")[0]
@@ -130,9 +134,11 @@ def write_import(imported: Imported, output: str) -> tuple[str, str]:
     else:
         target, stem = Output(output), imported.files.name
         manifest_name = f"{stem}.yaml"
+    manifest = imported.manifest_yaml.encode()
+    check_new(target, manifest_name, manifest)
     # The list first: whoever finds the manifest finds its files.
-    target.put(stem + SUFFIX, imported.files.to_text().encode())
-    target.put(manifest_name, imported.manifest_yaml.encode())
+    put_new(target, stem + SUFFIX, imported.files.to_text().encode())
+    target.put(manifest_name, manifest)
     return target.path(manifest_name), target.path(stem + SUFFIX)
 
 

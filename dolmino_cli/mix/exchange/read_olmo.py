@@ -75,9 +75,9 @@ def read_paths(
 def _headers(text: str, path: str, lines_of_files: list[int]) -> tuple[Header, ...]:
     """Comments are no part of a YAML document, so they are looked for in its lines, from above the first file to the last."""
     lines = text.splitlines()
-    # The comment of the first file stands between it and the key `paths`, which is the nearest line above that is no comment.
+    # The comment of the first file stands between it and the key `paths`, the nearest line above that says anything else.
     first = lines_of_files[0]
-    while first > 1 and lines[first - 2].lstrip().startswith("#"):
+    while first > 1 and lines[first - 2].strip()[:1] in ("", "#"):
         first -= 1
     headers, before = [], 0
     for number in range(first, lines_of_files[-1] + 1):

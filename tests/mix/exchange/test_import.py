@@ -99,6 +99,27 @@ def test_the_manifest_says_each_number_with_its_line(tmp_path: Path) -> None:
     assert f"lines {first - 1}, " in wiki
 
 
+def test_comments_and_empty_lines_between_the_files(tmp_path: Path) -> None:
+    """The first comment may stand apart from its file; a commented-out file is none; the last block may be cut."""
+    lines = [
+        "data:",
+        "  memmap_dtype: uint16",
+        "  # not of the list (1MT)",
+        "  paths:",
+        "  #SOURCE: a/dolma2-tokenizer/ (2.00KT)",
+        "",
+    ]
+    lines += ["  - a/dolma2-tokenizer/0.npy", "  # - a/dolma2-tokenizer/1.npy", "  #SOURCE: b (1.00KT)", "  #SOURCE: c (3.00KT)"]
+    read = import_mix(str(write(tmp_path / "x.yaml", [*lines, "  - c/0.npy"])), Wishes())
+    assert [(header.prefix, header.line, len(files)) for header, files in read.files.blocks() if header] == [
+        ("a/dolma2-tokenizer/", 5, 1),
+        ("b", 9, 0),
+        ("c", 10, 1),
+    ]
+    assert read.listed == Count(tokens=5000, within=10)
+    assert read.findings == ("the comment on line 9 (b) has no files below it",)
+
+
 def test_a_list_of_bare_paths_is_the_same_mix(tmp_path: Path) -> None:
     """OLMo-core's first Dolmino lists are the same files without the host, and without any settings."""
     by_yaml, by_text = imported("100B"), import_mix(str(write_lines(tmp_path, "100B")), Wishes())
