@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from dataclasses import replace
 
 from dolmino_cli.errors import ConfigError, DataError
@@ -50,7 +50,9 @@ def _stored(path: str, stored: dict[str, int], root: str) -> tuple[str, list[str
     if path.startswith(above):
         return above, _lookup(path.removeprefix(above), stored)
     parts = key_of(path).split("/")
-    for at in range(len(parts)):
+    # The end of a pattern begins with a name: `**/*.npy` alone would be the files of every source.
+    named = next((at for at, part in enumerate(parts) if "*" in part), len(parts))
+    for at in range(named):
         if found := _lookup("/".join(parts[at:]), stored):
             return "/".join(parts[:at]), found
     return "", []
@@ -58,5 +60,12 @@ def _stored(path: str, stored: dict[str, int], root: str) -> tuple[str, list[str
 
 def _lookup(name: str, stored: dict[str, int]) -> list[str]:
     if "*" in name:
-        return fnmatch.filter(stored, name)
+        pattern = _regex(name)
+        return [one for one in stored if pattern.fullmatch(one)]
     return [name] if name in stored else []
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    """OLMo-core's patterns (olmo_core/io.py, as pathlib's): `**` is any folders or none, `*` is within one name."""
+    escaped = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
+    return re.compile(escaped.replace(r"\*", "[^/]*"))

@@ -118,7 +118,7 @@ def test_sizes_of_a_folder_that_two_files_could_be_in_are_refused(tmp_path: Path
     found = read(tmp_path, wishes=Wishes(sizes=str(tmp_path / "tokens")))
     assert [file.tokens for file in found.files.files] == [1000, None]
     # Copies of a file, and a pattern that means it, are no doubt.
-    both = read(tmp_path, paths=(A, A, "s3://one/ai2/a/*.npy"), wishes=Wishes(sizes=str(tmp_path / "tokens" / "a")))
+    both = read(tmp_path, paths=(A, A, "s3://one/ai2/a/*.npy"), wishes=Wishes(sizes=str(tmp_path / "tokens")))
     assert [file.tokens for file in both.files.files] == [1000, 1000, 1000]
 
 
@@ -137,3 +137,13 @@ def test_a_source_of_empty_files_has_no_published_size(tmp_path: Path) -> None:
     manifest = read(tmp_path, paths=(A, B, B, B.replace("0", "1")), wishes=Wishes(sizes=str(tmp_path / "ai2"))).manifest
     assert manifest.sources["b"] == Source(source_percent=150.0)
     assert manifest.sources["a"] == Source(source_percent=100.0, published=Published(tokens=100))
+
+
+def test_a_pattern_means_what_olmo_core_finds_with_it(tmp_path: Path) -> None:
+    """`**` also no folder, `*` no folder's end; and a pattern without files is not the files of all others."""
+    for number, name in enumerate(("pool/x/tok/0.npy", "pool/x/deep/er/tok/1.npy", "pool/x/tok/sub/2.npy", "pool/y/tok/3.npy")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(4 * 10**number))
+    paths = tuple(f"s3://one/pool/{name}/**/tok/*.npy" for name in ("x", "y", "z"))
+    found = read(tmp_path, paths=paths, wishes=Wishes(sizes=str(tmp_path)))
+    assert [file.tokens for file in found.files.files] == [1 + 10, 1000, None]
