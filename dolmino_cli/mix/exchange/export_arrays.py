@@ -130,14 +130,19 @@ def plan_export(
     return ArrayExport(to=to, datasets=datasets, files=tuple(files), weights=weights, steps=steps, notes=notes)
 
 
-def write_export(export: ArrayExport, output: Output) -> int:
-    """Write it, and the weights last; how many files of tokens are hard links.
-
-    Raises ConfigError when there are other files, which would be taken for parts of it; DataError for arrays that are damaged.
-    """
+def check_output(export: ArrayExport, output: Output) -> None:
+    """Raise ConfigError when there are other files, which would be taken for parts of it."""
     there = set(storage.list_names(output.root, ""))
     if foreign := sorted(there - {name for name, _ in export.files}):
         raise ConfigError(f"{output.root} holds files of something else ({foreign[0]}); give an empty or a new output")
+
+
+def write_export(export: ArrayExport, output: Output) -> int:
+    """Write it, and the weights last; how many files of tokens are hard links.
+
+    Raises ConfigError as `check_output` does; DataError for arrays that are damaged.
+    """
+    check_output(export, output)
     output.delete(WEIGHTS)  # whoever finds them finds a finished export
     linked = 0
     for one in export.datasets:
