@@ -64,3 +64,9 @@ def test_amounts_beyond_all_counting_are_refused(run) -> None:  # type: ignore[n
 def test_no_number_is_no_bound(run) -> None:  # type: ignore[no-untyped-def]
     assert run("dolmino-1124-50b", "--repetition-bound", "nan").code == 2
     assert run("dolmino-1124-50b", "--repetition-bound", "inf").code == 0
+
+
+def test_a_part_of_a_mix_is_one_epoch_and_not_the_whole_run(run) -> None:  # type: ignore[no-untyped-def]
+    whole, part = (json.loads(run("dolmino-1124-50b-as-run", "--scale", scale, "--json").out)["run"] for scale in (1, 0.01))
+    assert whole["steps"] == 11_931
+    assert part["steps"] == part["steps_of_an_epoch"] == 122

@@ -41,7 +41,7 @@ def run_plan(
     manifest = load(manifest_path)
     opened = open_arrays(manifest, arrays_root=arrays)
     planned = plan_mix(manifest, populations(manifest, opened), scale=scale)
-    training = _training(manifest, sequence_length=sequence_length, batch_sequences=batch_sequences, steps=steps)
+    training = _training(manifest, scale=scale, sequence_length=sequence_length, batch_sequences=batch_sequences, steps=steps)
     run = run_of(planned, training) if training is not None else None
     itemsizes = {source.arrays.numpy_dtype.itemsize for source in opened.values()}
     cost = cost_of(planned, run, rates, token_bytes=max(itemsizes, default=4))
@@ -77,9 +77,9 @@ def _compared(other: str, *, arrays: str | None, scale: float) -> MixPlan:
 
 
 def _training(
-    manifest: Manifest, *, sequence_length: int | None, batch_sequences: int | None, steps: int | None
+    manifest: Manifest, *, scale: float, sequence_length: int | None, batch_sequences: int | None, steps: int | None
 ) -> Training | None:
-    """The manifest's, with what the command line says instead."""
+    """The manifest's, with what the command line says instead; at a scale, one epoch, since its steps are those of the whole."""
     training = manifest.training
     if training is None:
         if batch_sequences is None and (sequence_length or steps):
@@ -91,5 +91,5 @@ def _training(
         training,
         sequence_length=sequence_length or training.sequence_length,
         batch_sequences=batch_sequences or training.batch_sequences,
-        steps=steps or training.steps,
+        steps=steps or (training.steps if scale == 1 else None),
     )
