@@ -37,7 +37,7 @@ def sample(
             min=1,
             metavar="N",
             help="Tokens of a training window, whose repetitions are looked for.",
-            show_default="4096",
+            show_default="the manifest's training, else 4096",
         ),
     ] = None,
     scratch: Annotated[

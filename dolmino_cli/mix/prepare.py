@@ -51,8 +51,8 @@ def prepare(
 ) -> Prepared:
     """Read a manifest (.yaml) or a lock (.json) and open its arrays.
 
-    A lock brings its own scale, tokens_per_file and sequence_length; from a manifest they are 1, TOKENS_PER_FILE and
-    SEQUENCE_LENGTH unless given. Raises ConfigError when a source has no arrays, and when options or inputs are not those of
+    A lock brings its own scale, tokens_per_file and sequence_length; from a manifest they are 1, TOKENS_PER_FILE and that of
+    its `training`, else SEQUENCE_LENGTH, unless given. Raises ConfigError when a source has no arrays, and when options or inputs are not those of
     the lock, naming each.
     """
     for name, value in (("tokens_per_file", tokens_per_file), ("sequence_length", sequence_length)):
@@ -75,7 +75,7 @@ def prepare(
         manifest=manifest,
         scale=scale if scale is not None else lock.scale if lock else 1.0,
         tokens_per_file=tokens_per_file if tokens_per_file is not None else lock.tokens_per_file if lock else TOKENS_PER_FILE,
-        sequence_length=sequence_length if sequence_length is not None else lock.sequence_length if lock else SEQUENCE_LENGTH,
+        sequence_length=sequence_length or (lock.sequence_length if lock else _window(manifest)),
         tokenizer=next(iter(arrays.values())).arrays.tokenizer,
         dtype=next(iter(arrays.values())).arrays.dtype,
         inputs={name: arrays[name].arrays.files for name in manifest.sources},
@@ -113,6 +113,10 @@ def describe(prepared: Prepared, files: list[ArrayFile], root: str) -> TokenArra
         totals={key: sum(getattr(file, key) for file in files) for key in ("documents", "tokens", "bytes")},
         made_by=made_by or None,
     )
+
+
+def _window(manifest: Manifest) -> int:
+    return manifest.training.sequence_length if manifest.training is not None else SEQUENCE_LENGTH
 
 
 def _common(values: Mapping[str, object]) -> object:

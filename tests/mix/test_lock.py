@@ -304,3 +304,12 @@ def test_a_lock_that_contradicts_itself_is_refused(made: Path, edit: Callable[[d
     with pytest.raises(DataError) as caught:
         parse(json.dumps(content).encode(), "edited.lock.json")
     assert f"is a damaged mix lock: {message}" in str(caught.value)
+
+
+def test_the_windows_are_those_that_the_manifest_is_trained_in(made: Path) -> None:
+    manifest = write_manifest(made / "small.yaml", **SHARES)
+    manifest.write_text(manifest.read_text() + "training: {batch_sequences: 2, sequence_length: 16}\n")
+    run(manifest, made / "trained")
+    assert parse((made / "trained" / "small.lock.json").read_bytes(), "lock").sequence_length == 16
+    run(manifest, made / "asked", sequence_length=8)
+    assert parse((made / "asked" / "small.lock.json").read_bytes(), "lock").sequence_length == 8

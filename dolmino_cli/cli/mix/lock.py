@@ -25,7 +25,13 @@ def lock(
     ] = None,
     sequence_length: Annotated[
         int | None,
-        typer.Option("--sequence-length", min=1, metavar="N", help="Tokens of a training window.", show_default="4096"),
+        typer.Option(
+            "--sequence-length",
+            min=1,
+            metavar="N",
+            help="Tokens of a training window.",
+            show_default="the manifest's training, else 4096",
+        ),
     ] = None,
     workers: Workers = 1,
     full: Annotated[bool, typer.Option("--full", help="Read every input file: is it what its arrays.json says?")] = False,

@@ -103,14 +103,14 @@ def plan_export(
 ) -> ArrayExport:
     """Everything that `write_export` will write below `root`; `prefix` is where the reader will have it, `root` unless given.
 
-    `sequence_length` and `batch_sequences` are the manifest's unless given, the length else the lock's. Raises ConfigError for
-    ones below 1, and for a place with a space in it.
+    `sequence_length` is the lock's and `batch_sequences` the manifest's unless given. Raises ConfigError for ones below 1, and
+    for a place with a space in it.
     """
     datasets = datasets_of(what)
     manifest = what.lock.manifest if isinstance(what, SampledMix) else what.manifest
     training = manifest.training
     locked = what.lock.sequence_length if isinstance(what, SampledMix) else None
-    length = sequence_length or (training.sequence_length if training else locked)
+    length = sequence_length or locked or (training.sequence_length if training else None)
     batch = batch_sequences or (training.batch_sequences if training else None)
     steps = None
     if length is not None and batch is not None:
