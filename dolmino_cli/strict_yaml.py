@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
 import typing
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 _INT = re.compile(r"[-+]?[0-9][0-9_]*\Z")
 _FLOAT = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?\Z")
+_MOST_DIGITS = 19
 _BOOLS = {"true": True, "false": False}
 _NULLS = {"", "~", "null"}
 
@@ -151,9 +153,15 @@ def _build_scalar(node: Node, kind: Any, path: str, key: str) -> Any:
         if kind is bool and text in _BOOLS:
             return _BOOLS[text]
         if kind is int and _INT.match(text):
-            return int(text.replace("_", ""))
+            digits = text.replace("_", "")
+            if len(digits.lstrip("+-0")) > _MOST_DIGITS:
+                fail(node, path, key, f"a number of {len(digits)} digits, more than 64 bits hold")
+            return int(digits)
         if kind is float and _FLOAT.match(text):
-            return float(text.replace("_", ""))
+            value = float(text.replace("_", ""))
+            if math.isinf(value):
+                fail(node, path, key, f"{text!r} is too large; the largest number is about 1.8e308")
+            return value
     fail(node, path, key, f"expected {wanted}, got {text!r}")
 
 

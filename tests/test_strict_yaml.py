@@ -68,6 +68,8 @@ def test_null_is_allowed_only_where_the_field_says_so(tmp_path: Path) -> None:
         ("name: x\ninner:\n  share: a lot\n", r"x\.yaml:3: inner\.share: expected a number, got 'a lot'"),
         ("name: x\nby_name:\n  a: {}\n", r"x\.yaml:3: by_name\.a\.share: missing"),
         ("name: x\nwords: one\n", r"x\.yaml:2: words: expected a list"),
+        ("name: x\ncount: " + "9" * 5000 + "\n", r"x\.yaml:2: count: a number of 5000 digits, more than 64 bits hold"),
+        ("name: x\ninner: {share: 1e999}\n", r"x\.yaml:2: inner\.share: '1e999' is too large"),
         ("name: &a x\n", r"x\.yaml:1: a YAML anchor is not allowed"),
         ("name: !!python/none x\n", r"x\.yaml:1: a YAML tag is not allowed"),
         ("name: [x\n", r"x\.yaml:2: not YAML"),

@@ -10,6 +10,7 @@ from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.report.figures.found import find
 from dolmino_cli.report.figures.gathered import gather
 from dolmino_cli.report.page.document import html_page
+from dolmino_cli.report.phrases import counted
 from dolmino_cli.shards.storage import Output
 
 _SUFFIXES = (".html", ".htm")
@@ -39,4 +40,5 @@ def run_report(
     page = html_page(found, title=title, open_examples=open_examples)
     folder, _, name = output.rpartition("/")
     Output(folder or ("/" if output.startswith("/") else ".")).put(name, page)
-    show(f"written to {output}: {big_bytes(len(page))}, {len(found.runs):,} runs, {len(found.mixes):,} mixes")
+    held = f"{counted(len(found.runs), 'run')}, {counted(len(found.mixes), 'mix', 'mixes')}"
+    show(f"written to {output}: {big_bytes(len(page))}, {held}")

@@ -55,9 +55,7 @@ def run_sample(
     if warning_of_tail := tail_warning(result.lock):
         remark(f"note: {warning_of_tail}")
     if not result.written:
-        show("the mix was there already, of the same lock, with all its files; `dolmino mix verify` reads them")
-        show(f"nothing was written to {output}; lock: {result.lock_path}")
-        return
-    if prepared.lock is not None and prepared.lock.outputs is not None:
+        show(f"the mix was there already, complete by the sizes of its files; `dolmino mix verify {output} --full` reads them")
+    elif prepared.lock is not None and prepared.lock.outputs is not None:
         show(f"identical to the lock: {len(prepared.lock.outputs):,} parts by sha256")
     show(f"written to {output}; lock: {result.lock_path}")

@@ -37,7 +37,7 @@ def sample(
             min=1,
             metavar="N",
             help="Tokens of a training window, whose repetitions are looked for.",
-            show_default="4096",
+            show_default="the manifest's training, else 4096",
         ),
     ] = None,
     scratch: Annotated[
@@ -56,7 +56,7 @@ def sample(
         ),
     ] = False,
     lock: Annotated[
-        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git.")
+        str | None, typer.Option("--lock", metavar="FILE", help="Write a second copy of the lock here, for git: NAME.lock.json.")
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -71,11 +71,11 @@ def sample(
       dolmino sample dolmino-1124-50b --arrays tokens -o trial --scale 1e-4
       dolmino sample dolmino-1124-50b.lock.json --arrays tokens -o rebuilt
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_sample import run_sample
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_sample(
-        find("mixes", mix),
+        find_mix(mix),
         output=output,
         arrays=arrays,
         workers=workers,

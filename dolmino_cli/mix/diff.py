@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dolmino_cli.bundled import find
 from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.compare import Compared, compare
 from dolmino_cli.mix.find_lock import find_lock, names_a_lock
+from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.lock import Lock
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population, plan
@@ -96,7 +96,7 @@ def diff(before: str, after: str, *, arrays_root: str | None = None) -> Diff:
 
 
 def _manifest_side(given: str, *, arrays_root: str | None, known: Mapping[str, Population]) -> Side:
-    manifest = manifests.load(find("mixes", given))
+    manifest = manifests.load(find_mix(given))
     found = populations(manifest, open_arrays(manifest, arrays_root=arrays_root))
     sizes = {name: found[name] for name in found if found[name].kind == "arrays" or name not in known}
     locked = {name: known[name] for name in manifest.sources if name in known}

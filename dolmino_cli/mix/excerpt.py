@@ -33,25 +33,41 @@ class Excerpt:
 def load_pieces(record: TokenizerRecord, given: str | None) -> tuple[Pieces | None, str]:
     """What the tokens of arrays stand for, or None and why that cannot be known.
 
-    `given` is a tokenizer.json, a folder with one or a hub id; without it the record's own name is tried, as a path, and
-    as a hub id where it is one (org/name). Raises ConfigError
-    when the one that was given is not the tokenizer of the arrays.
+    `given` is a tokenizer.json, a folder with one or a hub id. Without it the record's own name is tried on this machine, as a
+    path and in the hub's cache: asking the hub takes half a minute where there is no network. Raises ConfigError when the one
+    that was given is not the tokenizer of the arrays.
     """
-    if given is None and "/" not in record.name and not Path(record.name).exists():
-        # A file or folder that lay elsewhere; to ask the hub for it takes half a minute where there is no network.
-        return None, f"tokens are shown as ids: the mix's tokenizer {record.name!r} is not here; give it as --tokenizer PATH"
+    advice = f"give the mix's tokenizer ({record.name}) as --tokenizer, a path or a hub id"
+    found = given or _at_hand(record.name)
+    if found is None:
+        return None, f"tokens are shown as ids: {record.name} is not on this machine; {advice}"
     try:
-        identity = resolve(given or record.name, eos_required=False)
+        identity = resolve(found, eos_required=False)
         if identity.sha256 != record.sha256:
             raise ConfigError(
-                f"tokenizer {given or record.name!r} has sha256 {identity.sha256[:12]}, the mix was made with {record.name} of "
-                f"sha256 {record.sha256[:12]}: its ids mean something else; give that one as --tokenizer"
+                f"tokenizer {found!r} has sha256 {identity.sha256[:12]}, the mix was made with {record.name} of sha256 "
+                f"{record.sha256[:12]}: its ids mean something else; give that one as --tokenizer"
             )
         return pieces_of(identity), ""
     except DolminoError as error:
         if given is not None:
             raise
-        return None, f"tokens are shown as ids: {error}; give the tokenizer of the mix as --tokenizer PATH"
+        return None, f"tokens are shown as ids: {error}; {advice}"
+
+
+def _at_hand(name: str) -> str | None:
+    """Where a tokenizer of this name lies on this machine."""
+    if Path(name).exists():
+        return name
+    if "/" not in name:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        cached = try_to_load_from_cache(name, "tokenizer.json")
+    except ValueError:  # a name that no repository has
+        return None
+    return cached if isinstance(cached, str) else None
 
 
 def excerpt(

@@ -1,17 +1,21 @@
-"""A lock by its own path, or by the folder of the mix that it lies in; on the local disk or on S3."""
+"""Where locks are: one by its own path, or by the folder of the mix that it lies in; one to be written. Local or on S3."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from dolmino_cli.bundled import bundled_names
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix import lock as locks
 from dolmino_cli.mix.lock import Lock
 from dolmino_cli.shards import storage
+from dolmino_cli.shards.storage import Output
 
 
 def names_a_lock(given: str) -> bool:
-    """Is it a lock or a mix's folder, rather than a manifest or a bundled name?"""
+    """Is it a lock or a mix's folder, rather than a manifest or a bundled name? (A folder that is called as one is `./NAME`.)"""
+    if given in bundled_names("mixes"):
+        return False
     if given.startswith("s3://"):
         return not given.endswith((".yaml", ".yml"))
     return given.endswith(".json") or Path(given).is_dir()
@@ -26,6 +30,14 @@ def find_lock(given: str) -> tuple[str, Lock]:
     if not storage.exists(path):
         raise ConfigError(f"no lock {path!r}; give a MIX{locks.SUFFIX} that exists, or the folder of a mix")
     return path, locks.parse(storage.read_bytes(path), path)
+
+
+def place_of_lock(path: str, option: str) -> tuple[Output, str]:
+    """(the folder, the name) of a lock that is to be written. Raises ConfigError, naming `option`, for any other file's name."""
+    parent, _, name = path.rpartition("/")
+    if not name.endswith(locks.SUFFIX) or name == locks.SUFFIX:
+        raise ConfigError(f"{option} {path!r} is no lock's name; give a path that ends in NAME{locks.SUFFIX}")
+    return Output(parent or ("/" if path.startswith("/") else ".")), name
 
 
 def _in_folder(root: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -107,20 +106,10 @@ def end(output: Output) -> None:
     output.delete(UNFINISHED)
 
 
-def check_places(*, scratch: str | None, lock_path: str | None) -> None:
-    """Refuse, before the work begins, what cannot be written at its end: ConfigError, StorageError."""
-    for name, given in (("scratch", scratch), ("lock", lock_path)):
-        if given is not None and "://" in given:
-            raise ConfigError(f"--{name} {given}: it must be on the local disk; give a local path")
-    if lock_path is None:
-        return
-    path = Path(lock_path)
-    if path.is_dir():
-        raise ConfigError(f"--lock {lock_path} is a folder; give the path of a file in it")
-    with storage_errors("write", lock_path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+def check_scratch(scratch: str | None) -> None:
+    """Raise ConfigError for a scratch folder that is on no local disk."""
+    if scratch is not None and "://" in scratch:
+        raise ConfigError(f"--scratch {scratch}: it must be on the local disk; give a local path")
 
 
 def fresh_scratch(output: Output, scratch: str | None) -> Path:

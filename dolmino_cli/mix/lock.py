@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import msgspec
 
@@ -105,9 +106,37 @@ def parse(data: bytes, path: str) -> Lock:
         if (header.format, header.version) != (FORMAT, VERSION):
             found = f"is {header.format!r} version {header.version}; this dolmino reads {FORMAT!r} version {VERSION}"
             raise DataError(f"{found}: sample the manifest anew", path=path)
-        return msgspec.json.decode(data, type=Lock)
+        lock = msgspec.json.decode(data, type=Lock)
+        if problems := list(_contradictions(lock)):
+            raise DataError(f"is a damaged mix lock: {'; '.join(problems)}; restore it, or make it anew", path=path)
+        return lock
     except (msgspec.DecodeError, ConfigError) as error:
         raise DataError(f"is not a mix lock: {error}; make a new one from the manifest", path=path) from None
+
+
+def _contradictions(lock: Lock) -> Iterator[str]:
+    """What cannot stand in one lock together: nobody but an editor wrote it so."""
+    if lock.sources.keys() != lock.manifest.sources.keys():
+        yield f"sources {', '.join(lock.sources)}, its manifest has {', '.join(lock.manifest.sources)}"
+    for name, source in lock.sources.items():
+        for of in ("tokens", "documents"):
+            if (held := sum(getattr(file, of) for file in source.files)) != getattr(source, of):
+                yield f"{of} of {name} are {getattr(source, of):,}, its files have {held:,}"
+    if lock.outputs is None:
+        return
+    if lock.arrays_json_sha256 is None:
+        yield "there are outputs and no arrays_json_sha256"
+    for of in ("tokens", "documents"):
+        taken = sum(getattr(source, f"taken_{of}") for source in lock.sources.values())
+        written = sum(getattr(part, of) for part in lock.outputs)
+        if taken != written:
+            yield f"{taken:,} {of} are taken of the sources, {written:,} in the outputs"
+    names = [part.name for part in lock.outputs]
+    if len(set(names)) < len(names) or any(PurePosixPath(name).name != name for name in names):
+        yield f"two outputs of one name, or a name that is a path ({', '.join(names[:3])}...)"
+    for part in lock.outputs:
+        if part.windows != part.tokens // lock.sequence_length:
+            yield f"{part.name} has {part.windows:,} windows of {lock.sequence_length:,} in {part.tokens:,} tokens"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,13 @@ class Expect:
     tokens: int | None = None
     mix_percent: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.tokens is not None and self.tokens <= 0:
+            raise ConfigError(f"expect tokens is {self.tokens}; it must be more than 0")
+        for name, percent in self.mix_percent.items():
+            if not 0 <= percent <= 100:
+                raise ConfigError(f"expect mix_percent of {name} is {percent}; it must be from 0 to 100")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -146,15 +153,18 @@ class Manifest:
                 f"no share given for {', '.join(unstated)}; give exactly one of {', '.join(KINDS)}, or a group that has one"
             )
         shares: dict[str, Share] = {**self.groups, **{name: source for name, source in self.sources.items() if source.given()}}
-        return tuple(
-            Claim(name=owner, share=shares[owner], sources=tuple(name for name in owners if owners[name] == owner))
-            for owner in dict.fromkeys(owner for owner in owners.values() if owner is not None)
-        )
+        members: dict[str, list[str]] = {}
+        for name, owner in owners.items():
+            members.setdefault(owner or "", []).append(name)
+        return tuple(Claim(name=owner, share=shares[owner], sources=tuple(names)) for owner, names in members.items())
 
     def _check_names(self) -> None:
-        for name in self.sources:
-            if inner := [other for other in self.sources if other.startswith(name + "/")]:
-                raise ConfigError(f"source {name!r} has others below it ({', '.join(inner)}); make it a group, or leave them out")
+        if both := [name for name in self.groups if name in self.sources]:
+            raise ConfigError(f"{', '.join(both)} is a source and a group; a group is of sources below it: keep one of the two")
+        outer = set(group_names(self.sources))
+        for name in (name for name in self.sources if name in outer):
+            inner = [other for other in self.sources if other.startswith(name + "/")]
+            raise ConfigError(f"source {name!r} has others below it ({', '.join(inner)}); make it a group, or leave them out")
         used = {claim.name for claim in self.claims()}
         if idle := sorted(self.groups.keys() - used):
             raise ConfigError(f"group {', '.join(idle)} is the share of no source; the sources are {', '.join(self.sources)}")

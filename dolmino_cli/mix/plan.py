@@ -12,6 +12,8 @@ from dolmino_cli.mix.manifest import Manifest, group_names
 from dolmino_cli.mix.share import exact
 from dolmino_cli.mix.solve import apportion, solve
 
+_TOO_MANY_TOKENS = 10**30  # nothing real, and floats still hold it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
@@ -69,6 +71,8 @@ class MixPlan:
     sources: tuple[PlannedSource, ...]
     expected_groups: Mapping[str, Fraction]
     """The published Mix % of groups."""
+    expected_tokens: int | None = None
+    """The published size of the whole mix; None where there is none, and at a scale."""
 
     @property
     def tokens(self) -> int:
@@ -79,6 +83,13 @@ class MixPlan:
     def groups(self) -> tuple[PlannedSource, ...]:
         """Each group of sources as if it were one, outer before inner."""
         return tuple(self._group(name) for name in group_names(source.name for source in self.sources))
+
+    @property
+    def left_out(self) -> str | None:
+        """A line for people that names the sources of which a scale leaves no token; None where there are none."""
+        none = [source.name for source in self.sources if source.tokens == 0]
+        what = f"nothing is taken of {', '.join(none)}: at scale {self.scale:g} less than half a token is left of it"
+        return what if none else None
 
     def _group(self, name: str) -> PlannedSource:
         members = [source for source in self.sources if source.name.startswith(name + "/")]
@@ -104,10 +115,17 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
             raise ConfigError(f"source {name!r} has no tokens in its {populations[name].kind}; nothing can be taken of it")
     wanted = solve(manifest, {name: population.tokens for name, population in populations.items()})
     _check_caps(manifest, populations, wanted, scale)
-    taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()})
+    most = {
+        name: exact(source.max_epochs) * populations[name].tokens
+        for name, source in manifest.sources.items()
+        if source.max_epochs is not None
+    }
+    taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()}, most)
     mix_tokens = sum(taken.values())
     if mix_tokens == 0:
         raise ConfigError(f"scale {scale:g} leaves no token of any source of {manifest.name!r}; use a larger one")
+    if mix_tokens >= _TOO_MANY_TOKENS:
+        raise ConfigError(f"{manifest.name!r} would take a {len(str(mix_tokens))}-digit number of tokens; take less")
     published = {name: exact(percent) for name, percent in (manifest.expect.mix_percent if manifest.expect else {}).items()}
     rows = tuple(
         PlannedSource(
@@ -120,7 +138,8 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
         for name, tokens in taken.items()
     )
     groups = {name: percent for name, percent in published.items() if name not in manifest.sources}
-    return MixPlan(name=manifest.name, scale=scale, sources=rows, expected_groups=groups)
+    whole = manifest.expect.tokens if manifest.expect is not None and scale == 1 else None
+    return MixPlan(name=manifest.name, scale=scale, sources=rows, expected_groups=groups, expected_tokens=whole)
 
 
 def _check_caps(manifest: Manifest, populations: Mapping[str, Population], wanted: Mapping[str, Fraction], scale: float) -> None:

@@ -93,6 +93,20 @@ def tokenizer_warning(manifest: Manifest, arrays: Mapping[str, SourceArrays]) ->
     return None
 
 
+def copies_warning(arrays: Mapping[str, SourceArrays]) -> str | None:
+    """A line for people when the same array stands in two sources, or twice in one: epochs do not count that."""
+    places: dict[str, list[str]] = {}
+    for name, source in arrays.items():
+        for file in source.arrays.files:
+            if file.tokens:
+                places.setdefault(file.sha256, []).append(f"{file.name} of {name}")
+    copies = [found for found in places.values() if len(found) > 1]
+    if not copies:
+        return None
+    more = f", and {len(copies) - 1:,} more such arrays" if len(copies) > 1 else ""
+    return f"the same tokens are counted {len(copies[0])} times: {', '.join(copies[0])}{more}"
+
+
 def _open(root: str) -> SourceArrays:
     arrays = TokenArrays.open(root)
     return SourceArrays(

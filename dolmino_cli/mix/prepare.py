@@ -12,7 +12,7 @@ from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.lock import Lock, Request, differences, parse, request_of
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, plan
-from dolmino_cli.mix.populations import SourceArrays, open_arrays, populations, tokenizer_warning
+from dolmino_cli.mix.populations import SourceArrays, copies_warning, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.reading import SourceFile
 from dolmino_cli.mix.windows import MOST_SEQUENCE_LENGTH, SEQUENCE_LENGTH
 from dolmino_cli.tokens.arrays import ArrayFile, MadeBy, TokenArrays
@@ -53,9 +53,9 @@ def prepare(
 ) -> Prepared:
     """Read a manifest (.yaml) or a lock (.json) and open its arrays.
 
-    A lock brings its own scale, tokens_per_file and sequence_length; from a manifest they are 1, TOKENS_PER_FILE and
-    SEQUENCE_LENGTH unless given. Raises ConfigError when a source has no arrays, and when options or inputs are not those of
-    the lock, naming each.
+    A lock brings its own scale, tokens_per_file and sequence_length; from a manifest they are 1, TOKENS_PER_FILE and that of
+    its `training`, else SEQUENCE_LENGTH, unless given. Raises ConfigError when a source has no arrays, and when options or
+    inputs are not those of the lock, naming each.
     """
     bounds = (("tokens_per_file", tokens_per_file, _MOST_TOKENS), ("sequence_length", sequence_length, MOST_SEQUENCE_LENGTH))
     for name, value, most in bounds:
@@ -78,7 +78,7 @@ def prepare(
         manifest=manifest,
         scale=scale if scale is not None else lock.scale if lock else 1.0,
         tokens_per_file=tokens_per_file if tokens_per_file is not None else lock.tokens_per_file if lock else TOKENS_PER_FILE,
-        sequence_length=sequence_length if sequence_length is not None else lock.sequence_length if lock else SEQUENCE_LENGTH,
+        sequence_length=sequence_length or (lock.sequence_length if lock else _window(manifest)),
         tokenizer=next(iter(arrays.values())).arrays.tokenizer,
         dtype=next(iter(arrays.values())).arrays.dtype,
         inputs={name: arrays[name].arrays.files for name in manifest.sources},
@@ -91,7 +91,7 @@ def prepare(
             raise ConfigError(
                 f"source {source.name!r} would be taken more than {_MOST_PASSES:,} times over; give it a smaller share"
             )
-    warning = tokenizer_warning(manifest, arrays)
+    warnings = (tokenizer_warning(manifest, arrays), copies_warning(arrays), planned.left_out)
     return Prepared(
         manifest=manifest,
         manifest_sha256=sha256,
@@ -99,7 +99,7 @@ def prepare(
         plan=planned,
         request=request,
         lock=lock,
-        warnings=(warning,) if warning else (),
+        warnings=tuple(warning for warning in warnings if warning is not None),
     )
 
 
@@ -121,6 +121,10 @@ def describe(prepared: Prepared, files: list[ArrayFile], root: str) -> TokenArra
         totals={key: sum(getattr(file, key) for file in files) for key in ("documents", "tokens", "bytes")},
         made_by=made_by or None,
     )
+
+
+def _window(manifest: Manifest) -> int:
+    return manifest.training.sequence_length if manifest.training is not None else SEQUENCE_LENGTH
 
 
 def _common(values: Mapping[str, object]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from dolmino_cli.mix.manifest import Manifest
@@ -23,8 +24,11 @@ class Interval:
 
 
 def as_printed(number: float) -> Interval:
-    """What rounds to `number` at the decimals it is written with: 47.2 is 47.15 to 47.25, 2.45 is 2.445 to 2.455."""
-    decimals = repr(number).partition(".")[2]
+    """What rounds to `number` at the decimals it is written with: 47.2 is 47.15 to 47.25, 17 is 16.5 to 17.5.
+
+    17.0 cannot be told from 17: it is taken as the coarser one, so that no rounding is called a contradiction.
+    """
+    decimals = f"{Decimal(repr(number)):f}".partition(".")[2].rstrip("0")
     half = Fraction(1, 2 * 10 ** len(decimals))
     return Interval(low=exact(number) - half, high=exact(number) + half)
 

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dolmino_cli.errors import DataError
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.choose import PRELOAD, Watch, unwatched
-from dolmino_cli.mix.lock import Lock, LockedSource, MixPart
+from dolmino_cli.mix.expected import check_lock, check_second_lock
+from dolmino_cli.mix.find_lock import place_of_lock
+from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.lock_selection import locked
 from dolmino_cli.mix.memory import MEMORY_BYTES, Budget, documents_per_token
 from dolmino_cli.mix.mix_rows import MixedRows, mix_rows
@@ -80,9 +81,9 @@ def sample(
     """Write the mix into `output` (a folder or s3:// prefix of its own) and its lock to `<output>/<name>.lock.json`.
 
     `scale` multiplies the tokens taken of every source. `scratch` is a local folder (default: inside a local output).
-    `lock_path` is a local file for a second copy of the lock. From a lock, outputs that are not the lock's raise DataError
-    naming the first. Over a finished output this does nothing; over another mix's it raises ConfigError, and so it does when
-    `memory_bytes` is too little for `workers` and `tokens_per_file`.
+    `lock_path` is a second copy of the lock, local or on S3. From a lock, outputs that are not the lock's raise DataError
+    naming the first. Over a finished output this does nothing; over another mix's, or another mix's `lock_path`, it raises
+    ConfigError, and so it does when `memory_bytes` is too little for `workers` and `tokens_per_file`.
     """
     prepared = prepare(
         manifest_or_lock, arrays_root=arrays_root, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
@@ -94,19 +95,25 @@ def sample(
 def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = None, how: How | None = None) -> SampleResult:
     """As `sample`, of what `prepare` returned (so that a plan can be shown before the work begins)."""
     place, how = Output(output), how or How()
-    folder.check_places(scratch=how.scratch, lock_path=lock_path)
+    folder.check_scratch(how.scratch)
+    second = place_of_lock(lock_path, "--lock") if lock_path is not None else None
+    if second is not None:
+        check_second_lock(*second, prepared.request)
+        second[0].check_writable()  # before the work, which may take hours
     found = folder.look(place, prepared.request)
     name = folder.lock_name(prepared.manifest.name)
     if found.lock is not None and found.complete:
         lock = found.lock
+        if prepared.lock is not None:
+            check_lock(prepared.lock, lock, place)
     else:
         budget = check_memory(prepared, how)
         with folder.claim(place):
             lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how, budget=budget)
             place.put(name, lock.to_json())
             folder.end(place)
-    if lock_path is not None:
-        Output(str(Path(lock_path).parent)).put(Path(lock_path).name, lock.to_json())
+    if second is not None:
+        second[0].put(second[1], lock.to_json())
     return SampleResult(
         plan=prepared.plan, lock=lock, lock_path=place.path(name), written=not found.complete, warnings=prepared.warnings
     )
@@ -142,9 +149,8 @@ def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: Ho
     assert sum(part.tokens for part in outputs) == mixed.tokens, "the tokens written are not those chosen"
     lock = _with_outputs(locked(prepared, mixed.selections), written)
     if expected is not None:
-        _check_selection(expected, lock, output)
+        check_lock(expected, lock, output)
         if expected.outputs is not None:
-            _check_outputs(expected.outputs, outputs, output)
             lock = expected
     description = describe(prepared, [part.array_file() for part in outputs], output.root).to_json()
     output.put(token_arrays.NAME, description)
@@ -175,25 +181,6 @@ def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, how: How)
             done += result.part.tokens
             say(done, f"{len(written):,} parts")
     return sorted(written, key=lambda written: written.part.name)
-
-
-def _check_selection(expected: Lock, now: Lock, output: Output) -> None:
-    for name, want in expected.sources.items():
-        for field in ("taken_tokens", "taken_documents", "last_key"):
-            locked, found = getattr(want, field), getattr(now.sources[name], field)
-            if locked != found:
-                raise DataError(f"differs from the lock: {field} of {name} is {found}, the lock says {locked}", path=output.root)
-
-
-def _check_outputs(expected: Sequence[MixPart], written: Sequence[MixPart], output: Output) -> None:
-    if len(expected) != len(written):
-        raise DataError(f"{len(written)} parts came out, the lock has {len(expected)}", path=output.root)
-    for want, have in zip(expected, written, strict=True):
-        for field in dataclasses.fields(MixPart):
-            locked, now = getattr(want, field.name), getattr(have, field.name)
-            if locked != now:
-                problem = f"differs from the lock: {field.name} is {now}, the lock says {locked}"
-                raise DataError(problem, path=output.path(have.name))
 
 
 def _with_outputs(lock: Lock, written: Sequence[WrittenPart]) -> Lock:

@@ -8,6 +8,7 @@ names the bound in the way.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -133,7 +134,7 @@ def _divide(amount: Fraction, takers: list[_Taker], what: str) -> dict[str, Frac
     # What all get together rises with the level, in straight lines between the levels at which one meets a bound.
     bounds = [bound / taker.weight for taker in takers for bound in (taker.least, taker.most) if bound is not None]
     levels = sorted({Fraction(0), *bounds})
-    low = max(level for level in levels if sum(taker.at(level) for taker in takers) <= amount)
+    low = levels[bisect_right(levels, amount, key=lambda level: sum((taker.at(level) for taker in takers), Fraction(0))) - 1]
     free = [
         taker for taker in takers if taker.weight * low >= taker.least and (taker.most is None or taker.weight * low < taker.most)
     ]
@@ -148,14 +149,18 @@ def _infeasible(amount: Fraction, bound: Fraction, takers: list[_Taker], what: s
     return ConfigError(f"infeasible: {what} is {asked:,} tokens, its bounds allow {side} {allowed:,} ({bounds}); {remedy}")
 
 
-def apportion(exact_tokens: Mapping[str, Fraction]) -> dict[str, int]:
+def apportion(exact_tokens: Mapping[str, Fraction], most: Mapping[str, Fraction] | None = None) -> dict[str, int]:
     """Whole numbers, each the floor of its exact value or one more, that sum to the rounded sum (Hamilton's largest remainder).
 
-    Ties go to the earlier source.
+    Ties go to the earlier source. One that would pass its bound in `most` is lifted last: a bound that is no whole number is
+    passed, by less than a token, only where no other source could be.
     """
     total = round_half_up(sum(exact_tokens.values(), Fraction(0)))
     floors = {name: tokens.numerator // tokens.denominator for name, tokens in exact_tokens.items()}
-    by_remainder = sorted(exact_tokens, key=lambda name: floors[name] - exact_tokens[name])  # stable: ties keep their order
+    bound = {name: floors[name] + 1 > limit for name, limit in (most or {}).items()}
+    by_remainder = sorted(  # stable: ties keep their order
+        exact_tokens, key=lambda name: (bound.get(name, False), floors[name] - exact_tokens[name])
+    )
     lifted = set(by_remainder[: total - sum(floors.values())])
     return {name: floor + (name in lifted) for name, floor in floors.items()}
 

@@ -174,12 +174,12 @@ def _problem(file: LockedFile, what: str) -> Problem:
 
 
 def _not_in_the_lock(root: str, listed: Mapping[str, Shard], known: Mapping[str, LockedFile]) -> dict[str, Problem]:
-    """A mix's folder is what a trainer is given: a part too many would be trained on."""
+    """A mix's folder is what a trainer is given: an array too many would be trained on."""
     found = {}
     for name in sorted(listed.keys() - known.keys()):
         path = storage.join(root, name)
         if name == folder.UNFINISHED:
             found[path] = Problem(of="output", path=path, what="the mix is not finished; run `dolmino sample` again")
-        elif name.startswith("part-"):
+        elif name.endswith(".npy") or name.rpartition("/")[2].startswith("part-"):
             found[path] = Problem(of="output", path=path, what=f"{listed[name].bytes:,} bytes; not in the lock")
     return found

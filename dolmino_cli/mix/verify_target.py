@@ -12,7 +12,7 @@ from typing import Any
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.find_lock import find_lock
-from dolmino_cli.mix.folder import lock_name
+from dolmino_cli.mix.folder import UNFINISHED, lock_name
 from dolmino_cli.mix.lock import Lock, parse
 from dolmino_cli.mix.locked_files import LockedFile, input_roots, locked_inputs, locked_outputs
 from dolmino_cli.mix.verify import Problem
@@ -43,8 +43,8 @@ def find_target(
 ) -> Target:
     """The files of a lock, or of the lock in a mix's folder: `inputs`, `outputs` or both.
 
-    `mix` is the folder of the outputs (default: the lock's own, where arrays.json or a part is). `manifest` is compared with
-    the lock's. Raises ConfigError when there is no lock, or when only outputs are asked for and the lock has none.
+    `mix` is the folder of the outputs (default: the lock's own, where some of them are). `manifest` is compared with the lock's.
+    Raises ConfigError when there is no lock, or when only outputs, or those in `mix`, are asked for and the lock has none.
     """
     path, lock = find_lock(lock_or_folder)
     files: list[LockedFile] = []
@@ -57,8 +57,11 @@ def find_target(
             elsewhere = [f"{name} at {root}" for name, root in roots.items() if root != storage.join(arrays_root, name)]
             remarks += [f"not under {arrays_root}, looked at where the lock found them: {', '.join(elsewhere)}"] * bool(elsewhere)
     if outputs and lock.outputs is None:
-        if not inputs:
-            raise ConfigError(f"{path} has no outputs yet; make them with `dolmino sample {path}`, or verify its inputs")
+        if mix is not None or not inputs:
+            here = f", or verify {mix} by the lock in it" if mix is not None else ""
+            raise ConfigError(
+                f"{path} has no outputs yet; make them with `dolmino sample {path}`{here}, or verify its inputs (--inputs-only)"
+            )
         remarks.append("the lock has no outputs yet; only the inputs are looked at")
     elif outputs:
         beside = path.rpartition("/")[0] or "."
@@ -99,7 +102,9 @@ def _entries(tree: Mapping[str, Any], above: str = "") -> dict[str, object]:
 
 
 def _holds_a_mix(folder: str, lock: Lock) -> bool:
-    names = [NAME, *(part.name for part in (lock.outputs or [])[:1])]
+    """Is any of it there? What else is missing is for verify to say. Few are asked for: on S3 each is a request."""
+    parts = lock.outputs or []
+    names = [NAME, UNFINISHED, *(name for part in (*parts[:1], *parts[-1:]) for name in part.file_names)]
     return any(storage.exists(storage.join(folder, name)) for name in names)
 
 

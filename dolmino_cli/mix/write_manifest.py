@@ -29,7 +29,7 @@ def manifest_text(manifest: Manifest, *, head: str, comments: Mapping[str, str])
     for key in ("name", "description", "reference", "tokenizer", "seed", "against", "total_tokens", "nominal_tokens"):
         value = getattr(manifest, key)
         if value is not None:
-            add(f"{key}: {_quoted(value) if isinstance(value, str) else _whole(key, value)}", key)
+            add(f"{key}: {quoted(value) if isinstance(value, str) else _whole(key, value)}", key)
     if manifest.groups:
         lines.append("groups:")
         for name, group in manifest.groups.items():
@@ -43,7 +43,7 @@ def manifest_text(manifest: Manifest, *, head: str, comments: Mapping[str, str])
             "min_tokens": f"min_tokens: {source.min_tokens:_}" if source.min_tokens is not None else None,
             "arrays": f"arrays: {json.dumps(source.arrays)}" if source.arrays is not None else None,
             "published": f"published: {_published(source.published)}" if source.published is not None else None,
-            "reference": f"reference: {_quoted(source.reference)}" if source.reference is not None else None,
+            "reference": f"reference: {quoted(source.reference)}" if source.reference is not None else None,
         }
         for row, text in rows.items():
             if text is not None:
@@ -75,7 +75,7 @@ def _training(training: Training) -> list[str]:
         rate = training.learning_rate
         rows.append(f"learning_rate: {{start: {_number(rate.start)}, end: {_number(rate.end)}}}")
     if training.reference is not None:
-        rows.append(f"reference: {_quoted(training.reference)}")
+        rows.append(f"reference: {quoted(training.reference)}")
     return rows
 
 
@@ -88,5 +88,6 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A YAML scalar that reads back as this text, in quotes only where it needs them."""
     return text if _PLAIN.match(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)

@@ -45,7 +45,8 @@ def consumed_line(imported: Imported) -> str | None:
     training = run.training
     batch = f"{training.batch_sequences:,} sequences of {training.sequence_length:,} tokens"
     if run.consumed_tokens is None:
-        return f"trains on all of it in batches of {batch}"
+        times = f" {run.epochs} times" if run.epochs not in (None, 1) else ""
+        return f"trains on all of it{times} in batches of {batch}"
     said = f"{training.steps:,} steps of {batch} take {big_tokens(run.consumed_tokens)} tokens"
     if whole is None or not whole.tokens:
         return said

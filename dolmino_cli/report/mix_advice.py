@@ -10,6 +10,7 @@ from dolmino_cli.mix.estimate import Run
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.printed import as_printed, possible_mix_percent, possible_tokens
+from dolmino_cli.mix.share import Share
 from dolmino_cli.report.amounts import big_tokens
 
 # Up to four passes, repeated data is nearly as good as new (Muennighoff et al. 2023, arXiv:2305.16264).
@@ -23,8 +24,11 @@ _UNSEEN_TOLERANCE = Fraction(1, 1000)
 def advice(manifest: Manifest, plan: MixPlan, run: Run | None, *, repetition_bound: float = REPETITION_BOUND) -> Iterator[str]:
     """The warnings of a plan, in the order of the mix, its sources, the published figures, the training run."""
     yield from _about_the_name(manifest, plan)
+    if plan.left_out is not None:
+        yield plan.left_out
+    shares = {name: claim.share for claim in manifest.claims() for name in claim.sources}
     for source in plan.sources:
-        yield from _about_repetition(manifest, source, repetition_bound)
+        yield from _about_repetition(shares[source.name], source, repetition_bound)
     if plan.scale == 1:
         yield from _about_what_was_published(manifest, plan)
     if run is not None:
@@ -38,13 +42,18 @@ def _about_the_name(manifest: Manifest, plan: MixPlan) -> Iterator[str]:
         yield f"the name says {big_tokens(nominal)} tokens, the plan takes {big_tokens(plan.tokens)} ({float(change):+.1f} %)"
 
 
-def _about_repetition(manifest: Manifest, source: PlannedSource, bound: float) -> Iterator[str]:
+def _about_the_published_total(plan: MixPlan) -> Iterator[str]:
+    published = plan.expected_tokens
+    if published is not None and abs(plan.tokens - published) > published * _NAME_TOLERANCE:
+        yield f"the published total contradicts the shares: {big_tokens(published)} tokens, planned {big_tokens(plan.tokens)}"
+
+
+def _about_repetition(share: Share, source: PlannedSource, bound: float) -> Iterator[str]:
     if source.epochs is None or source.available is None:
         return
     if source.epochs > bound:
         yield f"{source.name} is seen {float(source.epochs):.3g} times, more than {bound:g}: repeating that often may not help"
-    asked_to_repeat = next(claim.share.source_percent for claim in manifest.claims() if source.name in claim.sources) is not None
-    if source.epochs > 1 and not asked_to_repeat:
+    if source.epochs > 1 and share.source_percent is None:
         held = big_tokens(source.available.tokens)
         yield (
             f"{source.name} is exhausted: the plan takes {big_tokens(source.tokens)} tokens of the {held} that it has,"
@@ -55,6 +64,7 @@ def _about_repetition(manifest: Manifest, source: PlannedSource, bound: float) -
 def _about_what_was_published(manifest: Manifest, plan: MixPlan) -> Iterator[str]:
     if any(source.available is not None and source.available.kind == "arrays" for source in plan.sources):
         return  # Other documents or another tokenizer: a difference from the table is no contradiction within it.
+    yield from _about_the_published_total(plan)
     tokens = possible_tokens(manifest, plan)
     off = []
     for row in (*plan.groups, *plan.sources):

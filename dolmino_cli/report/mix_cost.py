@@ -21,7 +21,7 @@ def cost_lines(plan: MixPlan, training: Training | None, run: Run | None, cost: 
         if training.learning_rate is not None:
             yield f"learning rate: {training.learning_rate.start:g} -> {training.learning_rate.end:g}, linear, no warm-up"
     rows = "rows unknown" if cost.row_bytes is None else f"rows about {big_bytes(cost.row_bytes)}"
-    yield f"storage: arrays {big_bytes(cost.array_bytes)}, {rows}; scratch of the same size while sampling"
+    yield f"storage: arrays {big_bytes(cost.array_bytes)}, {rows}; scratch for rows, and tokens of sources on S3"
     making = f"sample {_hours(cost.sample_hours)}"
     if cost.filter_hours is not None and cost.retokenize_hours is not None:
         making = f"filter {_hours(cost.filter_hours)} or more, retokenize {_hours(cost.retokenize_hours)}, {making}"

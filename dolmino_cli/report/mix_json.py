@@ -18,6 +18,7 @@ def plan_json(plan: MixPlan, run: Run | None, cost: Cost, warnings: Sequence[str
         "name": plan.name,
         "scale": plan.scale,
         "tokens": plan.tokens,
+        "published_tokens": plan.expected_tokens,
         "sources": [_row(source) for source in plan.sources],
         "groups": [_row(group) for group in plan.groups],
         "run": dataclasses.asdict(run) if run is not None else None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 from rich.table import Table
 
 from dolmino_cli.mix.lock import Lock
@@ -18,7 +21,7 @@ def plan_table(plan: MixPlan) -> Table:
     )
     groups = {group.name: group for group in plan.groups}
     shown: set[str] = set()
-    for source in plan.sources:
+    for source in _below_their_groups(plan.sources):
         for outer in group_names([source.name]):
             if outer not in shown:
                 _add_plan_row(table, groups[outer])
@@ -36,6 +39,21 @@ def plan_table(plan: MixPlan) -> Table:
     return table
 
 
+def published_total(plan: MixPlan) -> str | None:
+    """The size that was published of the whole mix beside the planned one; None where none was."""
+    if plan.expected_tokens is None:
+        return None
+    change = 100 * Fraction(plan.tokens - plan.expected_tokens, plan.expected_tokens)
+    return f"published: {big_tokens(plan.expected_tokens)} tokens in all; planned {big_tokens(plan.tokens)} ({_signed(change)} %)"
+
+
+def _below_their_groups(sources: Sequence[PlannedSource]) -> list[PlannedSource]:
+    """In their order, but those of a group together, where its first one stands."""
+    paths = {source.name: [*group_names([source.name]), source.name] for source in sources}
+    first = {prefix: place for place, prefix in enumerate(dict.fromkeys(prefix for path in paths.values() for prefix in path))}
+    return sorted(sources, key=lambda source: [first[prefix] for prefix in paths[source.name]])
+
+
 def _add_plan_row(table: Table, source: PlannedSource) -> None:
     """A source or a group; those of a group stand below it, by one step per level."""
     known = source.available
@@ -47,7 +65,7 @@ def _add_plan_row(table: Table, source: PlannedSource) -> None:
         "" if source.source_percent is None else f"{float(source.source_percent):.4g}",
         big_tokens(source.tokens),
         "" if source.epochs is None else f"{float(source.epochs):.4g}",
-        f"{float(source.mix_percent):.2f}",
+        _mix_percent(float(source.mix_percent)),
         *_published(source, float(source.mix_percent)),
     )
 
@@ -68,7 +86,7 @@ def achieved_table(plan: MixPlan, lock: Lock) -> Table:
             f"{source.taken_tokens - source.target_tokens:+,}",
             f"{source.source_percent:.4g}",
             f"{source.taken_documents:,}",
-            f"{source.mix_percent:.2f}",
+            _mix_percent(source.mix_percent),
             *_published(planned, source.mix_percent),
         )
     table.add_section()
@@ -91,4 +109,14 @@ def _scaled(plan: MixPlan) -> str:
 
 def _published(source: PlannedSource, mix_percent: float) -> tuple[str, str]:
     published = source.expected_mix_percent
-    return ("", "") if published is None else (f"{float(published):g}", f"{mix_percent - float(published):+.2f}")
+    return ("", "") if published is None else (f"{float(published):g}", _signed(mix_percent - float(published)))
+
+
+def _mix_percent(percent: float) -> str:
+    """With two digits; a source that is there is never printed as none."""
+    return "<0.01" if 0 < percent < 0.005 else f"{percent:.2f}"
+
+
+def _signed(value: float | Fraction) -> str:
+    """With two digits, and no -0.00."""
+    return f"{round(float(value), 2) + 0.0:+.2f}"

@@ -48,7 +48,7 @@ def mix_note(mix: MixFigures) -> str:
     masked = percent(100 * mix.repeated_windows / mix.windows if mix.windows else 0.0, 2)
     lost = percent(100 * mix.tail_tokens / mix.tokens if mix.tokens else 0.0, 3)
     return (
-        f"{mix.windows:,} windows of {mix.sequence_length:,} tokens in {_counted(mix.parts, 'part')}; {mix.repeated_windows:,}"
+        f"{mix.windows:,} windows of {mix.sequence_length:,} tokens in {counted(mix.parts, 'part')}; {mix.repeated_windows:,}"
         f" ({masked}) are masked because they repeat an n-gram 32 times or more; {mix.tail_tokens:,} tokens ({lost}) at the"
         f" ends of parts fill no window and are never seen. Seed {mix.seed}."
     )
@@ -66,5 +66,6 @@ def unfinished_note(run: RunFigures) -> str:
     return f"This run is not finished: figures are of the shards that are done, of {run.shards:,}."
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """`1 part`, `3 parts`; `several` where it is not `one` and an s."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

@@ -80,6 +80,8 @@ def _link(path: str, output: Output, name: str) -> bool:
         return False
     with storage_errors("write", str(target)):
         partial.replace(target)
+        # Where both names are one file already, the rename does nothing and leaves the partial one (rename(2)).
+        partial.unlink(missing_ok=True)
     return True
 
 

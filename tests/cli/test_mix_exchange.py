@@ -59,6 +59,8 @@ def test_export_of_a_sampled_mix_links_its_parts(run: Run) -> None:
     outcome = run("mix", "export", "mix", "--to", "datatrove", "-o", "out")
     assert outcome.code == 0, outcome.err
     assert "files of tokens are hard links" in outcome.out
+    outcome = run("mix", "export", "mix", "--to", "datatrove", "-o", "mix", "--dry-run")
+    assert outcome.code == 2 and "mix holds files of something else" in outcome.err
     assert run("mix", "export", "mix", "--to", "datatrove", "-o", "out").code == 0  # the same again
 
 

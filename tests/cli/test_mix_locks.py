@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.run import Outcome, dolmino
 from tests.mix.make import documents_of, write_arrays, write_manifest
+from tests.s3_server import S3Server
 
 Run = Callable[..., Outcome]
 
@@ -98,3 +99,65 @@ def test_diff_as_a_table_as_json_and_as_an_exit_code(run: Run) -> None:
     assert run("mix", "diff", "git/small.lock.json", "small.yaml", "--arrays", "tokens", "--exit-code").code == 0
     shown = json.loads(run("mix", "diff", "small.yaml", "other.yaml", "--arrays", "tokens", "--json").out)
     assert [(row["name"], row["tokens_difference"]) for row in shown["rows"]] == [("web", 0), ("math", 6)]
+
+
+def test_a_mix_that_is_there_is_called_identical_only_where_its_own_lock_says_so(run: Run) -> None:
+    assert locked(run).code == 0
+    again = ("sample", "git/small.lock.json", "-o", "mix", "--lock", "git/small.lock.json")
+    assert run(*again).code == 0
+    part = Path("mix/part-00000.npy")
+    part.write_bytes(bytes(reversed(part.read_bytes())))
+    outcome = run(*again)  # sizes do not tell
+    assert outcome.code == 0 and "identical to the lock" not in outcome.out
+    assert "complete by the sizes of its files; `dolmino mix verify mix --full` reads them" in outcome.out
+    own = Path("mix/small.lock.json")
+    own.write_text(own.read_text().replace('"documents_sha256": "', '"documents_sha256": "0'))
+    outcome = run("sample", "git/small.lock.json", "-o", "mix")
+    assert outcome.code == 1 and "differs from the lock: documents_sha256 is 0" in outcome.error
+
+
+def test_a_second_lock_is_refused_before_the_work_where_it_is_another_file(run: Run) -> None:
+    sample = ("sample", "small.yaml", "--arrays", "tokens", "-o", "mix", "--lock")
+    manifest = Path("small.yaml").read_text()
+    outcome = run(*sample, "small.yaml")
+    assert outcome.code == 2 and "--lock 'small.yaml' is no lock's name" in outcome.error
+    assert Path("small.yaml").read_text() == manifest
+    Path("file").write_text("")
+    assert run(*sample, "file/small.lock.json").code == 1
+    assert run("mix", "lock", "small.yaml", "--arrays", "tokens", "--scale", 0.5, "-o", "half.lock.json").code == 0
+    outcome = run(*sample, "half.lock.json")
+    assert outcome.code == 2 and "half.lock.json is another mix's lock: scale (0.5 in the lock, 1.0 now)" in outcome.error
+    assert not Path("mix").exists()
+
+
+def test_a_source_of_which_nothing_is_taken_is_named_before_the_work(run: Run) -> None:
+    outcome = run("sample", "small.yaml", "--arrays", "tokens", "-o", "mix", "--scale", 0.01)
+    assert outcome.code == 0, outcome.err
+    assert "note: nothing is taken of math/tulu: at scale 0.01 less than half a token is left of it" in outcome.err
+
+
+def test_a_lock_on_s3_makes_the_mix(run: Run, s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "cache"))
+    lock = s3.uri("locks/small.lock.json")
+    outcome = run("mix", "lock", "small.yaml", "--arrays", "tokens", "-o", lock)
+    assert outcome.code == 0 and f"make the mix with: dolmino sample {lock} -o" in outcome.out
+    assert run("sample", lock, "-o", "mix").code == 0
+    assert run("mix", "diff", lock, "mix", "--exit-code").code == 0
+    assert run("sample", s3.uri("locks/none.lock.json"), "-o", "mix").code == 1
+    assert run("mix", "plan", s3.uri("locks")).code == 2
+
+
+def test_a_bundled_name_is_no_folder_that_is_called_the_same(run: Run) -> None:
+    Path("dolmino-1124-50b").mkdir()
+    assert run("mix", "diff", "dolmino-1124-50b", "dolmino-1124-50b", "--exit-code").code == 0
+    outcome = run("mix", "diff", "./dolmino-1124-50b", "dolmino-1124-50b")
+    assert outcome.code == 2 and "holds no lock" in outcome.error
+
+
+def test_the_same_tokens_under_two_names_are_warned_of(run: Run) -> None:
+    shares = {"web": "tokens: 5, arrays: tokens/math/tulu", "math/tulu": "tokens: 9"}
+    write_manifest(Path("small.yaml"), **shares)
+    said = "the same tokens are counted 2 times: part-00000-00000.npy of web, part-00000-00000.npy of math/tulu"
+    Path("tokens/web").rename("tokens/other")
+    assert f"warning: {said}" in run("mix", "plan", "./small.yaml", "--arrays", "tokens").out
+    assert f"note: {said}" in run("sample", "small.yaml", "--arrays", "tokens", "-o", "mix").err

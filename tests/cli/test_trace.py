@@ -58,7 +58,7 @@ def test_without_the_tokenizer_ids_are_shown_and_it_says_so(run, folder: Path) -
     outcome = run("--token", 0)
     assert "text" not in facts(outcome)
     assert "tokens are shown as ids" in outcome.err
-    assert "--tokenizer PATH" in outcome.err
+    assert "give the mix's tokenizer (tokenizer.json) as --tokenizer" in outcome.err
     refused = run("--text", "the dog")
     assert (refused.code, "with the mix's tokenizer only" in refused.error) == (2, True)
 
@@ -71,7 +71,7 @@ def test_nobody_is_asked_for_a_tokenizer_that_was_a_file(run, folder: Path, monk
     lock.write_text(text.replace('"name": "tokenizer.json"', '"name": "my-tokenizer"'))
     try:
         outcome = run("--token", 0)
-        assert (outcome.code, "'my-tokenizer' is not here; give it as --tokenizer PATH" in outcome.err) == (0, True)
+        assert (outcome.code, "my-tokenizer is not on this machine; give the mix's tokenizer" in outcome.err) == (0, True)
         lock.write_text(text.replace('"name": "tokenizer.json"', '"name": "org/my-tokenizer"'))
         assert run("--step", 1, "--seed", 1, "--batch", 8).code == 0  # numbers only
     finally:

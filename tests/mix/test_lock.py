@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -279,3 +281,35 @@ def test_a_run_killed_at_any_moment_leaves_no_finished_mix_and_a_rerun_makes_the
         (made / "again" / stale).write_bytes(b"left over")  # as of a run with more parts
     assert run(made / "small.yaml", made / "again")
     assert contents(made / "again") == contents(made / "mix")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda lock: lock["sources"].pop("web"), "sources math, its manifest has web, math"),
+        (lambda lock: lock["sources"]["web"]["files"].pop(), "tokens of web are 690, its files have"),
+        (lambda lock: lock.update(arrays_json_sha256=None), "there are outputs and no arrays_json_sha256"),
+        (lambda lock: lock["outputs"].pop(), "301 tokens are taken of the sources, 222 in the outputs"),
+        (
+            lambda lock: lock["outputs"][1].update(name=lock["outputs"][0]["name"]),
+            "two outputs of one name, or a name",
+        ),
+        (lambda lock: lock["outputs"][0].update(name="../part-00000.npy"), "two outputs of one name, or a name"),
+        (lambda lock: lock.update(sequence_length=16), "part-00000.npy has 0 windows of 16 in 66 tokens"),
+    ],
+)
+def test_a_lock_that_contradicts_itself_is_refused(made: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
+    content = json.loads((made / "mix" / "small.lock.json").read_text())
+    edit(content)
+    with pytest.raises(DataError) as caught:
+        parse(json.dumps(content).encode(), "edited.lock.json")
+    assert f"is a damaged mix lock: {message}" in str(caught.value)
+
+
+def test_the_windows_are_those_that_the_manifest_is_trained_in(made: Path) -> None:
+    manifest = write_manifest(made / "small.yaml", **SHARES)
+    manifest.write_text(manifest.read_text() + "training: {batch_sequences: 2, sequence_length: 16}\n")
+    run(manifest, made / "trained")
+    assert parse((made / "trained" / "small.lock.json").read_bytes(), "lock").sequence_length == 16
+    run(manifest, made / "asked", sequence_length=8)
+    assert parse((made / "asked" / "small.lock.json").read_bytes(), "lock").sequence_length == 8

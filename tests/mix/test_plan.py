@@ -43,6 +43,12 @@ def test_a_row_holds_tokens_percents_epochs_and_the_difference_from_what_was_pub
     assert rows[1].mix_percent_difference is None
 
 
+def test_rounding_passes_no_bound_where_another_source_can_take_the_token() -> None:
+    sources = {"a": Source(rest=1, max_epochs=1.5), "b": Source(rest=1)}
+    mix = Manifest(name="m", tokenizer="t", seed=1, total_tokens=10, sources=sources)
+    assert taken(plan(mix, populations(a=3))) == {"a": 4, "b": 6}
+
+
 def test_a_percent_is_exact_where_binary_fractions_are_not() -> None:
     # 752e9 x 3.23 / 100 in float arithmetic is 24289600000.000004 or ...599999.996 depending on the order of operations.
     planned = plan(manifest(dclm=Source(source_percent=3.23)), populations(dclm=752_000_000_000))

@@ -13,7 +13,8 @@ from dolmino_cli.mix.printed import Interval, as_printed, possible_mix_percent, 
 
 
 @pytest.mark.parametrize(
-    ("number", "low", "high"), [(47.2, "47.15", "47.25"), (2.45, "2.445", "2.455"), (50.0, "49.95", "50.05")]
+    ("number", "low", "high"),
+    [(47.2, "47.15", "47.25"), (2.45, "2.445", "2.455"), (17.0, "16.5", "17.5"), (1e-05, "0.000005", "0.000015")],
 )
 def test_a_printed_number_is_anything_that_rounds_to_it(number: float, low: str, high: str) -> None:
     assert as_printed(number) == Interval(low=Fraction(low), high=Fraction(high))

@@ -236,6 +236,8 @@ def test_s3_in_and_out_gives_the_same_bytes(tmp_path: Path, tokens: Path, s3: S3
     assert mix_files(s3.file("sample/mix")) == mix_files(tmp_path / "mix")
     assert (tmp_path / "copy.lock.json").read_bytes() == s3.file("sample/mix/small.lock.json").read_bytes()
     assert result.lock.sources["web"].arrays == s3.uri("sample/tokens/web")
+    sample(tmp_path / "copy.lock.json", output=s3.uri("sample/mix"), lock_path=s3.uri("sample/git/copy.lock.json"))
+    assert s3.file("sample/git/copy.lock.json").read_bytes() == (tmp_path / "copy.lock.json").read_bytes()
     again = sample(tmp_path / "copy.lock.json", output=s3.uri("sample/mix"))
     assert not again.written
 

@@ -133,6 +133,13 @@ def test_the_rest_meets_the_total_keeps_all_bounds_and_is_proportional_between_t
             assert tokens >= wanted if tokens == least[name] else tokens <= wanted
 
 
+def test_a_bound_that_is_no_whole_number_is_passed_only_where_nothing_else_can_be() -> None:
+    half = Fraction(1, 2)
+    assert apportion({"a": 4 + half, "b": 5 + half}) == {"a": 5, "b": 5}
+    assert apportion({"a": 4 + half, "b": 5 + half}, {"a": 4 + half}) == {"a": 4, "b": 6}
+    assert apportion({"a": 4 + half, "b": 5 + half}, {"a": 4 + half, "b": 5 + half}) == {"a": 5, "b": 5}
+
+
 @given(st.lists(st.fractions(min_value=0, max_value=1000), min_size=1, max_size=8))
 def test_whole_numbers_sum_to_the_rounded_sum_and_none_is_a_token_off(values: list[Fraction]) -> None:
     exact_tokens = {str(i): value for i, value in enumerate(values)}

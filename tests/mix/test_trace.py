@@ -315,3 +315,15 @@ def test_another_tokenizer_or_other_documents_are_refused(folder: Path, tracer: 
     web = next(place for place in range(0, mix.tokens, 7) if tracer.token(place).place.document.source == "web")
     with pytest.raises((DataError, ConfigError), match="give the folder that was tokenized"):
         other.token(web)
+
+
+def test_without_a_path_the_tokenizer_is_looked_for_here_and_never_downloaded(
+    folder: Path, mix: OpenMix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert load_pieces(mix.lock.tokenizer, None)[0] is not None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dolmino_cli.mix.excerpt.resolve", lambda *_, **__: pytest.fail("asked for a tokenizer"))
+    for name in ("tokenizer.json", "nobody/no-such-tokenizer", "not/a/repository"):
+        pieces, why_not = load_pieces(replace(mix.lock.tokenizer, name=name), None)
+        assert (pieces, "is not on this machine" in why_not) == (None, True)

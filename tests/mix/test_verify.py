@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.mix import verify as verify_module
+from dolmino_cli.mix.lock import parse
 from dolmino_cli.mix.sample import sample
 from dolmino_cli.mix.verify import Verified, look, verify
 from dolmino_cli.mix.verify_target import find_target
@@ -147,6 +149,26 @@ def test_a_lock_elsewhere_needs_to_know_where_the_mix_is(made: Path) -> None:
     assert all(file.root == str(lock.parent) for file in find_target(str(lock), inputs=False).files)
 
 
+def test_a_lock_whose_mix_is_asked_for_or_lies_beside_it_never_passes_without_the_mix(made: Path) -> None:
+    lock = made / "mix" / "small.lock.json"
+    unsampled = made / "before.lock.json"
+    unsampled.write_bytes(dataclasses.replace(parse(lock.read_bytes(), ""), outputs=None, arrays_json_sha256=None).to_json())
+    with pytest.raises(ConfigError, match=r"has no outputs yet; .*or verify .*mix by the lock in it"):
+        find_target(str(unsampled), mix=str(made / "mix"))
+    gone = [made / "mix" / "arrays.json", made / "mix" / "part-00000.npy"]
+    for path in gone:
+        path.unlink()
+    assert named(verify(find_target(str(lock)).files, full=False)) == [str(path) for path in gone]
+
+
+def test_an_array_that_the_lock_does_not_have_is_named_wherever_it_lies(made: Path) -> None:
+    (made / "mix" / "below").mkdir()
+    more = [made / "mix" / "below" / "part-00009.csv.gz", made / "mix" / "extra.npy"]
+    for path in (*more, made / "mix" / "notes.txt"):
+        path.write_bytes(b"ab")
+    assert named(check(made, full=False)) == [str(path) for path in more]
+
+
 def test_the_lock_in_the_mix_must_be_the_one_given(made: Path) -> None:
     lock, own = made / "small.lock.json", made / "mix" / "small.lock.json"
     shutil.copy(own, lock)
@@ -158,7 +180,7 @@ def test_the_lock_in_the_mix_must_be_the_one_given(made: Path) -> None:
     assert said() == []
     own.write_text(before.replace(str(made / "tokens"), "s3://elsewhere"))  # where inputs lay does not matter
     assert said() == []
-    own.write_text(before.replace('"taken_documents": ', '"taken_documents": 1'))
+    own.write_text(before.replace('"whole_passes": ', '"whole_passes": 1'))
     assert said() == [f"is not the lock {lock}; `dolmino mix diff` shows how"]
     own.write_text(before[:-9])
     assert len(said()) == 1 and said()[0].startswith("is not a mix lock")

@@ -45,6 +45,22 @@ def test_a_mix_with_nothing_to_say_is_silent() -> None:
     assert lines(sources, nominal=500, expect={"a": 80.0}, training=training) == []
 
 
+def test_a_source_of_which_a_scale_leaves_nothing_is_named() -> None:
+    manifest = Manifest(name="m", tokenizer="t", seed=1, sources={"a": Source(tokens=4), "b": Source(tokens=4000)})
+    assert list(advice(manifest, plan(manifest, {}, scale=0.1), None)) == [
+        "nothing is taken of a: at scale 0.1 less than half a token is left of it"
+    ]
+
+
+def test_a_published_total_that_is_not_what_the_shares_make() -> None:
+    def said(tokens: int) -> list[str]:
+        manifest = Manifest(name="m", tokenizer="t", seed=1, sources={"a": Source(tokens=1000)}, expect=Expect(tokens=tokens))
+        return [line for line in advice(manifest, plan(manifest, published_populations(manifest)), None) if "published" in line]
+
+    assert said(1010) == []
+    assert said(900) == ["the published total contradicts the shares: 900 tokens, planned 1,000"]
+
+
 def test_a_source_seen_too_often_and_one_that_is_exhausted() -> None:
     assert lines({"a": source(100, source_percent=401)}) == [
         "a is seen 4.01 times, more than 4: repeating that often may not help"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,3 +41,12 @@ def test_of_equally_near_ones_the_first_shard_comes_first() -> None:
     for shard in range(3):
         nearest.add(np.array([1.0, 1.0]), shard=shard, rows=np.array([4, 9]))
     assert [row for row, _ in nearest.found()] == [Row(0, 4), Row(0, 9), Row(1, 4)]
+
+
+def test_distances_beyond_a_float_are_only_far() -> None:
+    """-1e308 is further from 1e308 than a float can say: last, and nothing is said on stderr."""
+    nearest = Nearest(bound=1e308, side="below", equal_is_above=True, most=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nearest.add(np.array([-1e308, 0.0]), shard=0, rows=np.arange(2))
+    assert nearest.found() == [(Row(0, 1), 0.0), (Row(0, 0), -1e308)]

@@ -25,7 +25,13 @@ def lock(
     ] = None,
     sequence_length: Annotated[
         int | None,
-        typer.Option("--sequence-length", min=1, metavar="N", help="Tokens of a training window.", show_default="4096"),
+        typer.Option(
+            "--sequence-length",
+            min=1,
+            metavar="N",
+            help="Tokens of a training window.",
+            show_default="the manifest's training, else 4096",
+        ),
     ] = None,
     workers: Workers = 1,
     full: Annotated[bool, typer.Option("--full", help="Read every input file: is it what its arrays.json says?")] = False,
@@ -41,11 +47,11 @@ def lock(
       dolmino mix lock dolmino-1124-50b --arrays s3://bucket/tokens -o mixes/50b.lock.json -w 16
       dolmino sample mixes/50b.lock.json -o s3://bucket/mixes/50b -w 16 --lock mixes/50b.lock.json
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.mix.run_lock import run_lock
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_lock(
-        find("mixes", mix),
+        find_mix(mix),
         output=output,
         arrays=arrays,
         scale=scale,

@@ -54,12 +54,12 @@ def plan(
       dolmino mix plan dolmino-1124-100b-as-run
       dolmino mix plan ./my-mix.yaml --arrays s3://bucket/tokens --batch-sequences 1024 --rate train=9500
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.mix.rates import parse_rates
     from dolmino_cli.cli.mix.run_plan import run_plan
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_plan(
-        find("mixes", mix),
+        find_mix(mix),
         arrays=arrays,
         scale=scale,
         against=against,

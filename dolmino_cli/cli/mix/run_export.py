@@ -6,7 +6,7 @@ from typing import cast
 
 from dolmino_cli.cli.console import remark, show
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.exchange.export_arrays import ArrayFormat, plan_export, write_export
+from dolmino_cli.mix.exchange.export_arrays import ArrayFormat, check_output, plan_export, write_export
 from dolmino_cli.mix.exchange.export_mix import ListFormat, plan_list, write_list
 from dolmino_cli.mix.exchange.file_list import FileList
 from dolmino_cli.mix.exchange.what import What, open_what
@@ -54,7 +54,10 @@ def run_export(
         show(steps_line(export.steps))
     elif to == "megatron":
         remark("note: train-iters are not counted: the mix says no training; give --sequence-length and --batch-sequences")
+    for note in export.notes:
+        remark(f"note: {note}")
     if dry_run:
+        check_output(export, Output(output))
         show("nothing was written")
         return
     linked = write_export(export, Output(output))

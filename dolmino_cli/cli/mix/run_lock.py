@@ -9,14 +9,13 @@ import typer
 from dolmino_cli.cli.console import counted, remark, show
 from dolmino_cli.cli.mix.run_verify import show_problems, watched_read
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix import lock as locks
+from dolmino_cli.mix.find_lock import place_of_lock
 from dolmino_cli.mix.lock_selection import lock_selection
 from dolmino_cli.mix.locked_files import locked_inputs
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.verify import look
 from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.report.mix_table import achieved_table, plan_table
-from dolmino_cli.shards.storage import Output
 
 
 def run_lock(
@@ -34,7 +33,7 @@ def run_lock(
     """Lock and print the table. Raises DolminoError; ends with 1 where --full finds inputs that are not what they were."""
     if manifest.suffix == ".json":
         raise ConfigError(f"{manifest} is a lock already; give a manifest, or verify it with `dolmino mix verify {manifest}`")
-    parent, name = _place(output)
+    parent, name = place_of_lock(output, "--output")
     prepared = prepare(
         manifest, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
     )
@@ -59,10 +58,3 @@ def run_lock(
     parent.put(name, lock.to_json())
     show(achieved_table(prepared.plan, lock))
     show(f"locked, not yet sampled: {output}; make the mix with: dolmino sample {output} -o DIR_OR_S3")
-
-
-def _place(output: str) -> tuple[Output, str]:
-    parent, _, name = output.rpartition("/")
-    if not name.endswith(locks.SUFFIX) or name == locks.SUFFIX:
-        raise ConfigError(f"--output {output!r} is no lock's name; give a path that ends in NAME{locks.SUFFIX}")
-    return Output(parent or ("/" if output.startswith("/") else ".")), name

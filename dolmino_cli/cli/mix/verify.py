@@ -43,14 +43,14 @@ def verify(
       dolmino mix verify s3://bucket/mixes/50b
       dolmino mix verify mixes/50b.lock.json --mix s3://bucket/mixes/50b --arrays s3://bucket/tokens --full -w 16
     """
-    from dolmino_cli.bundled import find
     from dolmino_cli.cli.mix.run_verify import run_verify
+    from dolmino_cli.mix.find_mix import find_mix
 
     run_verify(
         lock,
         arrays=arrays,
         mix=mix,
-        manifest=find("mixes", manifest) if manifest is not None else None,
+        manifest=find_mix(manifest) if manifest is not None else None,
         full=full,
         inputs_only=inputs_only,
         outputs_only=outputs_only,

@@ -72,6 +72,7 @@ class ArrayExport:
     files: tuple[tuple[str, int], ...]
     weights: str
     steps: Steps | None
+    notes: tuple[str, ...]
 
     def files_of(self, dataset: Dataset) -> tuple[tuple[str, int], ...]:
         """Names and sizes of what is written for one dataset."""
@@ -102,34 +103,47 @@ def plan_export(
 ) -> ArrayExport:
     """Everything that `write_export` will write below `root`; `prefix` is where the reader will have it, `root` unless given.
 
-    `sequence_length` and `batch_sequences` are the manifest's unless given, the length else the lock's. Raises ConfigError for
-    ones below 1.
+    `sequence_length` is the lock's and `batch_sequences` the manifest's unless given. Raises ConfigError for ones below 1, and
+    for a place with a space in it.
     """
     datasets = datasets_of(what)
     manifest = what.lock.manifest if isinstance(what, SampledMix) else what.manifest
     training = manifest.training
     locked = what.lock.sequence_length if isinstance(what, SampledMix) else None
-    length = sequence_length or (training.sequence_length if training else locked)
+    length = sequence_length or locked or (training.sequence_length if training else None)
     batch = batch_sequences or (training.batch_sequences if training else None)
     steps = None
     if length is not None and batch is not None:
         steps = Steps(tokens=sum(one.take for one in datasets), sequence_length=length, batch_sequences=batch)
-    weights = "".join(f"{one.take} {storage.join(prefix or absolute(root), _place(one, to))}\n" for one in datasets)
+    places = [storage.join(prefix or absolute(root), _place(one, to)) for one in datasets]
+    if spaced := [place for place in places if len(place.split()) != 1]:
+        raise ConfigError(
+            f"{spaced[0]!r} has a space, and a line of {WEIGHTS} is parted at one; give an output without, or --prefix for where"
+            " the reader has it"
+        )
+    weights = "".join(f"{one.take} {place}\n" for one, place in zip(datasets, places, strict=True))
     files = [file for one in datasets for file in _files(one, to)]
     files.append((WEIGHTS, len(weights.encode())))
     if to == "megatron" and steps is not None:
         files.append((ARGUMENTS, len(_arguments(steps).encode())))
-    return ArrayExport(to=to, datasets=datasets, files=tuple(files), weights=weights, steps=steps)
+    notes = what.notes if isinstance(what, SourceArraysOfMix) else ()
+    return ArrayExport(to=to, datasets=datasets, files=tuple(files), weights=weights, steps=steps, notes=notes)
+
+
+def check_output(export: ArrayExport, output: Output) -> None:
+    """Raise ConfigError when there are other files, which would be taken for parts of it."""
+    there = set(storage.list_names(output.root, ""))
+    if foreign := sorted(there - {name for name, _ in export.files}):
+        raise ConfigError(f"{output.root} holds files of something else ({foreign[0]}); give an empty or a new output")
 
 
 def write_export(export: ArrayExport, output: Output) -> int:
     """Write it, and the weights last; how many files of tokens are hard links.
 
-    Raises ConfigError when there are other files, which would be taken for parts of it; DataError for arrays that are damaged.
+    Raises ConfigError as `check_output` does; DataError for arrays that are damaged.
     """
-    there = set(storage.list_names(output.root, ""))
-    if foreign := sorted(there - {name for name, _ in export.files}):
-        raise ConfigError(f"{output.root} holds files of something else ({foreign[0]}); give an empty or a new output")
+    check_output(export, output)
+    output.delete(WEIGHTS)  # whoever finds them finds a finished export
     linked = 0
     for one in export.datasets:
         if export.to == "megatron":

@@ -33,7 +33,7 @@ class ListExport:
 def plan_list(what: What, to: ListFormat, *, output: str, prefix: str | None) -> ListExport:
     """The configuration, whole. `output` is a folder, or a file of the format's suffix. Raises ConfigError as the writers do."""
     if to == "source-mixture" and isinstance(what, SourceArraysOfMix):
-        listed = Listing(files=shares_of_sources(what, prefix=prefix))
+        listed = Listing(files=shares_of_sources(what, prefix=prefix), notes=what.notes)
     else:
         listed = listing(what, prefix=prefix)
     files, notes = listed.files, list(listed.notes)

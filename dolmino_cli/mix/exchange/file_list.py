@@ -38,6 +38,13 @@ class ListedFile:
     tokens: int | None = None
     line: int | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        if not self.path or self.path.startswith("#") or any(character in self.path for character in "\t\n\r"):
+            where = f"line {self.line}: " if self.line else ""
+            raise ConfigError(
+                f"{where}path {self.path[:120]!r} is not allowed; it must not begin with '#' nor hold tabs or line ends"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:

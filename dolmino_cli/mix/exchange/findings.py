@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from dolmino_cli.mix.exchange.file_list import FileList
 from dolmino_cli.mix.exchange.pools import Pool
+from dolmino_cli.mix.exchange.run_settings import Run
 from dolmino_cli.mix.manifest import Manifest
 
 _NAMED = 3
 
 
-def findings(files: FileList, pools: Sequence[Pool], *, against: Manifest | None = None) -> tuple[str, ...]:
+def findings(
+    files: FileList, pools: Sequence[Pool], *, run: Run | None = None, against: Manifest | None = None
+) -> tuple[str, ...]:
     """One line each, naming the source. `against` is a mix whose Source % the copies are compared with."""
     found = [*_odd_in_groups(pools), *_uneven(files, pools)]
     if against is not None:
@@ -23,6 +26,11 @@ def findings(files: FileList, pools: Sequence[Pool], *, against: Manifest | None
         for header, block in files.blocks()
         if header is not None and not block
     ]
+    if run is not None and run.epochs not in (None, 1):
+        found.append(
+            f"max_duration asks for {run.epochs} epochs of the list; the manifest's shares are of one, so multiply them to sample"
+            " what the run sees"
+        )
     if several := _of_several_sources(files):
         found.append(
             f"{several[0]} and {len(several) - 1} more files are listed under two sources; their copies are counted apart"
@@ -30,7 +38,7 @@ def findings(files: FileList, pools: Sequence[Pool], *, against: Manifest | None
     if globs := [file.path for file in files.files if "*" in file.path]:
         found.append(f"{len(globs)} paths are patterns ({globs[0]}); the files they mean are not counted")
     if unknown := [pool.source for pool in pools if pool.listed is None]:
-        found.append(f"tokens are not known of {_named(unknown)}; --sizes ROOT counts them by the sizes of the files below ROOT")
+        found.append(f"tokens are not known of {named(unknown)}; --sizes ROOT counts them by the sizes of the files below ROOT")
     return tuple(found)
 
 
@@ -64,7 +72,7 @@ def _uneven(files: FileList, pools: Sequence[Pool]) -> list[str]:
             usual = next(iter(pool.copies))
             odd = [f"{path} x{count}" for path, count in times.items() if count != usual]
             parts = ", ".join(f"{_files(count)} x{times}" for times, count in pool.copies.items())
-            found.append(f"{pool.source}: listed unevenly: {parts}; {_named(odd)}")
+            found.append(f"{pool.source}: listed unevenly: {parts}; {named(odd)}")
     return found
 
 
@@ -107,6 +115,7 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

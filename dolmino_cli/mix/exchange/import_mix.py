@@ -18,10 +18,13 @@ from dolmino_cli.mix.exchange.read_mixture import is_mixture, read_mixture
 from dolmino_cli.mix.exchange.read_olmo import is_olmo, read_paths, read_settings
 from dolmino_cli.mix.exchange.run_settings import Run, run_of
 from dolmino_cli.mix.exchange.sizes import with_sizes
-from dolmino_cli.mix.exchange.write_manifest import manifest_text
+from dolmino_cli.mix.exchange.to_manifest import to_manifest
 from dolmino_cli.mix.manifest import Manifest
+from dolmino_cli.mix.write_manifest import manifest_text
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.storage import Output
+
+_KINDS = {"olmo": "an OLMo configuration", "olmo-core": "an OLMo-core mix", "source-mixture": "an OLMo-core source mixture"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ def import_mix(given: str, wishes: Wishes) -> Imported:
                 f"--tokens is the size of a source mixture; {path.name} is a list of files, which has one of its own"
             )
         settings["requested_tokens"] = str(wishes.tokens)
+    wished = _wished_settings(read, wishes)
+    settings |= wished
     files = FileList(
         name=published.as_name(wishes.name or settings.get("run_name") or path.stem).replace("/", "-"),
         tokenizer=wishes.tokenizer or _tokenizer(read, path),
@@ -93,15 +98,18 @@ def import_mix(given: str, wishes: Wishes) -> Imported:
     if wishes.sizes is not None:
         files = with_sizes(files, wishes.sizes)
     pools, run = pools_of(files), run_of(files)
-    text, manifest = manifest_text(
+    manifest, comments = to_manifest(
         files,
         pools,
         run,
         origin=path.name,
-        kind=read.kind,
-        lines={key: line for key, line in read.lines.items() if not (key == "seed" and wishes.seed is not None)},
-        seed=wishes.seed if wishes.seed is not None else files.number("seed"),
+        lines={key: line for key, line in read.lines.items() if key not in wished},
+        seed=files.number("seed") if wishes.seed is None else wishes.seed,
         against=wishes.against.name if wishes.against else None,
+    )
+    head = (
+        f"Made by `dolmino mix import` of {path.name}, {_KINDS[read.kind]}. Lines are its lines, percents are of the files it"
+        " lists."
     )
     return Imported(
         kind=read.kind,
@@ -109,8 +117,8 @@ def import_mix(given: str, wishes: Wishes) -> Imported:
         pools=pools,
         run=run,
         manifest=manifest,
-        manifest_yaml=text,
-        findings=findings(files, pools, against=wishes.against),
+        manifest_yaml=manifest_text(manifest, head=head, comments=comments),
+        findings=findings(files, pools, run=run, against=wishes.against),
     )
 
 
@@ -138,14 +146,14 @@ def _read(given: str, path: PurePosixPath, named: Mapping[str, str]) -> _Read:
     if not storage.exists(given):
         raise ConfigError(f"{given}: there is no such file; give an OLMo YAML, an OLMo-core mix .txt or a source mixture YAML")
     try:
-        text = storage.read_bytes(given).decode("utf-8")
+        text = storage.read_bytes(given).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{given}: is no UTF-8 text: {error}") from None
     if path.suffix not in (".yaml", ".yml"):
         files, headers = read_lines(text, given, _labelled(named, given))
         return _Read(kind="olmo-core", files=files, headers=headers, settings={}, shares={}, lines={})
     root = strict_yaml.compose_text(text, given)
-    if is_olmo(root):
+    if is_olmo(root, given):
         settings, lines = read_settings(root, given)
         files, headers = read_paths(root, text, given, lambda listed: published.source_of(listed, named=named))
         return _Read(kind="olmo", files=files, headers=headers, settings=settings, shares={}, lines=lines)
@@ -175,6 +183,17 @@ def _labelled(named: Mapping[str, str], path: str) -> Callable[[str, str | None]
         return name
 
     return source_of
+
+
+def _wished_settings(read: _Read, wishes: Wishes) -> dict[str, str]:
+    """What a person says otherwise, as OLMo's settings: an export of the list must not say again what was wrong."""
+    said = {
+        "run_name": wishes.name,
+        "tokenizer.identifier": wishes.tokenizer,
+        "data.memmap_dtype": wishes.dtype,
+        "seed": None if wishes.seed is None else str(wishes.seed),
+    }
+    return {key: value for key, value in said.items() if value is not None and (read.kind == "olmo" or key in read.settings)}
 
 
 def _tokenizer(read: _Read, path: PurePosixPath) -> str:

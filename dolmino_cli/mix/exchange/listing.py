@@ -69,7 +69,7 @@ def _picks(what: SourceArraysOfMix, prefix: str | None) -> Listing:
     """
     listed: list[ListedFile] = []
     headers: list[Header] = []
-    notes = []
+    notes = [*what.notes]
     for name, arrays in what.arrays.items():
         root = _root(what, name, prefix)
         passes, left = divmod(what.take[name], arrays.totals["tokens"])

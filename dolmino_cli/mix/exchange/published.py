@@ -29,6 +29,8 @@ FOLDERS: dict[str, str] = {
     "mathcoder2-synthmath": "math/mathcoder2-synth",
     "owm-filtered-math/metamath": "math/metamath",
     "gsm8k": "math/gsm8k",
+    "personahub_math_v2_79975": "math/tulumath",
+    "tinyGSM/inline_comments": "math/tinygsm",
     "owm-filtered-math/codesearchnet": "math/codesearchnet-owm",
 }
 

@@ -18,6 +18,8 @@ class Run:
     """Field of Training -> OLMo's keys."""
     nominal_tokens: int | None
     """The tokens that `max_duration` asks for, of which the steps make somewhat more or less."""
+    epochs: int | None
+    """The passes over the list where `max_duration` asks for those; a manifest's run without steps is one."""
 
     @property
     def consumed_tokens(self) -> int | None:
@@ -39,22 +41,30 @@ def run_of(files: FileList) -> Run | None:
     }
     if steps is not None:
         sources["steps"] = (key,)
-    rate = _learning_rate(files)
+    rate = _learning_rate(files, batch * length, steps)
     if rate is not None:
         sources["learning_rate"] = tuple(key for key in ("optimizer.learning_rate", "scheduler.alpha_f") if key in files.settings)
     training = Training(batch_sequences=batch, sequence_length=length, steps=steps, learning_rate=rate)
-    return Run(training=training, sources=sources, nominal_tokens=_tokens(files.settings.get("max_duration")) or None)
+    duration = files.settings.get("max_duration")
+    return Run(
+        training=training, sources=sources, nominal_tokens=_tokens(duration) or None, epochs=None if steps else _epochs(duration)
+    )
 
 
 def _steps(files: FileList, batch_tokens: int) -> tuple[int | None, str]:
     """Where the run stops: `stop_at`, else `max_duration` in steps, or the whole steps of its tokens (olmo/train.py)."""
-    duration = files.settings.get("max_duration")
-    tokens = _tokens(duration)
     if (stop := files.number("stop_at")) is not None:
         return stop, "stop_at"
+    return _duration_steps(files, batch_tokens), "max_duration"
+
+
+def _duration_steps(files: FileList, batch_tokens: int) -> int | None:
+    """`max_duration` in steps; None where it is not said, or in epochs."""
+    duration = files.settings.get("max_duration")
+    tokens = _tokens(duration)
     if tokens is not None:
-        return tokens // batch_tokens, "max_duration"
-    return (None if duration is None or duration.endswith("ep") else files.number("max_duration")), "max_duration"
+        return tokens // batch_tokens
+    return None if duration is None or duration.endswith("ep") else files.number("max_duration")
 
 
 def _tokens(duration: str | None) -> int | None:
@@ -67,14 +77,39 @@ def _tokens(duration: str | None) -> int | None:
         raise ConfigError(f"max_duration is {duration!r}; expected steps, tokens such as 100e9T, or epochs such as 1ep") from None
 
 
-def _learning_rate(files: FileList) -> LearningRate | None:
-    """The endpoints of a linear schedule without warm-up; others have none to state."""
+def _epochs(duration: str | None) -> int | None:
+    if duration is None or not duration.endswith("ep"):
+        return None
+    try:
+        return int(duration[:-2])
+    except ValueError:
+        raise ConfigError(f"max_duration is {duration!r}; expected steps, tokens such as 100e9T, or epochs such as 1ep") from None
+
+
+def _learning_rate(files: FileList, batch_tokens: int, steps: int | None) -> LearningRate | None:
+    """The endpoints of a linear schedule without warm-up; others have none to state.
+
+    A run that stops before its schedule ends, at `t_max` or else at `max_duration`, ends at the rate that is left there
+    (olmo/optim.py, LinearWithWarmup). None where it is not known how far that is: the schedule is counted in epochs.
+    """
     rate, settings = files.settings.get("optimizer.learning_rate"), files.settings
     linear = settings.get("scheduler.name") == "linear_with_warmup" and settings.get("scheduler.t_warmup") == "0"
     if rate is None or not linear:
         return None
+    key = "optimizer.learning_rate"
     try:
         start = float(rate)
-        return LearningRate(start=start, end=start * float(settings.get("scheduler.alpha_f", "0.1")))
+        key = "scheduler.alpha_f"
+        lowest = start * float(settings.get(key, "0.1"))
     except ValueError:
-        raise ConfigError(f"optimizer.learning_rate is {rate!r}; expected a number") from None
+        raise ConfigError(f"{key} is {settings[key]!r}; expected a number") from None
+    schedule = files.number("scheduler.t_max")
+    if schedule is not None and settings.get("scheduler.units") == "tokens":
+        schedule //= batch_tokens
+    if schedule is None:
+        schedule = _duration_steps(files, batch_tokens)
+    if steps is None or (schedule is not None and steps >= schedule):
+        return LearningRate(start=start, end=lowest)
+    if not schedule:
+        return None
+    return LearningRate(start=start, end=start - (start - lowest) * (steps / schedule))

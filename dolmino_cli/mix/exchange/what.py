@@ -30,11 +30,22 @@ class SampledMix:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceArraysOfMix:
-    """The arrays that a mix would be sampled from, and the tokens to take of each; sources in the manifest's order."""
+    """The arrays that a mix would be sampled from, and the tokens to take of each, 1 or more; in the manifest's order.
+
+    `untaken` are the sources of which the mix takes no token. They are left out: Megatron refuses a weight of 0.
+    """
 
     manifest: Manifest
     arrays: Mapping[str, TokenArrays]
     take: Mapping[str, int]
+    untaken: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the sources."""
+        if not self.untaken:
+            return ()
+        return (f"the mix takes no token of {', '.join(self.untaken)}, so nothing of it is exported",)
 
 
 What = SampledMix | SourceArraysOfMix | FileList
@@ -95,10 +106,20 @@ def _sources(manifest: Manifest, arrays_root: str | None, lock: Lock | None) -> 
     arrays = {name: found[name].arrays for name in manifest.sources}
     if lock is None:
         take = {source.name: source.tokens for source in plan(manifest, populations(manifest, found)).sources}
-        return SourceArraysOfMix(manifest=manifest, arrays=arrays, take=take)
+        return _taken(manifest, arrays, take)
     if changed := [name for name in arrays if arrays[name].files != lock.sources[name].files]:
         raise ConfigError(f"the arrays of {', '.join(changed)} are not those of the lock; restore them, or give the manifest")
-    return SourceArraysOfMix(manifest=manifest, arrays=arrays, take={name: lock.sources[name].target_tokens for name in arrays})
+    return _taken(manifest, arrays, {name: lock.sources[name].target_tokens for name in arrays})
+
+
+def _taken(manifest: Manifest, arrays: Mapping[str, TokenArrays], take: Mapping[str, int]) -> SourceArraysOfMix:
+    used = {name: tokens for name, tokens in take.items() if tokens}
+    return SourceArraysOfMix(
+        manifest=manifest,
+        arrays={name: arrays[name] for name in arrays if name in used},
+        take=used,
+        untaken=tuple(name for name in arrays if name not in used),
+    )
 
 
 def absolute(root: str) -> str:

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.file_list import FileList, Share
+from dolmino_cli.mix.exchange.findings import named
 from dolmino_cli.mix.exchange.pools import Pool, pools_of
 from dolmino_cli.mix.exchange.read_lines import PLACEHOLDER
 from dolmino_cli.mix.exchange.read_olmo import SETTINGS
 from dolmino_cli.mix.exchange.source_comments import write_source_comment
-from dolmino_cli.mix.exchange.write_manifest import quoted
+from dolmino_cli.mix.write_manifest import quoted
 
 _BARE = re.compile(r"[A-Za-z0-9./_+][A-Za-z0-9./_+:@=%~-]*\Z")
 _HOST = re.compile(r"[a-z0-9]+://[^/]+/")
@@ -87,9 +88,9 @@ def source_mixture_yaml(files: FileList) -> str:
         lines.insert(0, f"# requested_tokens: {requested}")
     paths: dict[str, list[str]] = {}
     for file in files.files:
-        listed = paths.setdefault(file.source, [])
-        if files.shares or file.path not in listed:
-            listed.append(file.path)
+        paths.setdefault(file.source, []).append(file.path)
+    if not files.shares:  # copies are the repetition ratio
+        paths = {name: list(dict.fromkeys(listed)) for name, listed in paths.items()}
     for name, share in shares.items():
         lines += [f"{indent}  - source_name: {_scalar(name)}", f"{indent}    target_ratio: {_decimal(share.target_ratio)}"]
         for word in ("max_repetition_ratio", "max_source_fraction"):
@@ -108,10 +109,10 @@ def _decimal(value: float) -> str:
 
 def _shares(pools: Sequence[Pool]) -> dict[str, Share]:
     if unknown := [pool.source for pool in pools if pool.listed is None or not pool.listed.tokens]:
-        raise ConfigError(f"the tokens of {', '.join(unknown)} are not known, so neither is a target_ratio; import with --sizes")
+        raise ConfigError(f"the tokens of {named(unknown)} are not known, so neither is a target_ratio; import with --sizes")
     if uneven := [pool.source for pool in pools if pool.times is None]:
         raise ConfigError(
-            f"{', '.join(uneven)} lists some files more often than others, which a source mixture cannot say; name them apart"
+            f"{named(uneven)} lists some files more often than others, which a source mixture cannot say; name them apart"
             " with --source PREFIX=NAME at import"
         )
     total = sum(pool.listed.tokens for pool in pools if pool.listed is not None)

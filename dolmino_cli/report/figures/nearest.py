@@ -40,7 +40,8 @@ class Nearest:
         """Values that come after all that were added before, and the rows of `shard` that they stand in."""
         is_above = values >= self.bound if self.equal_is_above else values > self.bound
         wanted = is_above if self.side == "above" else values < self.bound if self.equal_is_above else values <= self.bound
-        distances = np.abs(values - self.bound)
+        with np.errstate(over="ignore"):  # further than a float can say is as far as it gets
+            distances = np.abs(values - self.bound)
         wanted &= np.isfinite(values)
         if len(self.distances) == self.most:
             wanted &= distances < (self.distances[-1] if self.most else 0)

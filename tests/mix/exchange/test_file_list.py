@@ -78,6 +78,8 @@ def test_source_comments(text: str, tokens: int, exact: bool) -> None:
         ("preprocessed/gsm8k/v0_main_train/allenai/dolma2-tokenizer/part-0-00000.npy", "math/gsm8k"),
         ("gs://ai2-llm/preprocessed/reddit-rewrites/documents/allenai/dolma2-tokenizer/*.npy", "reddit-rewrites"),
         ("preprocessed/proof-pile-2/v0_decontaminated/algebraic-stack/train/{TOKENIZER}/part-00-00000.npy", "algebraic-stack"),
+        ("s3://ai2-llm/preprocessed/tinyGSM/inline_comments/dolma2-tokenizer/part-86-00000.npy", "math/tinygsm"),
+        ("s3://ai2-llm/preprocessed/personahub_math_v2_79975/part-0-00000.npy", "math/tulumath"),
         ("part-0.npy", "unnamed"),
     ],
 )

@@ -230,8 +230,8 @@ def test_ratios_that_numpy_takes_for_one_become_tokens(tmp_path: Path) -> None:
         ("a.yaml", "data:\n  paths:\n  - [1]\n", "a.yaml:3: data.paths: expected a path"),
         (
             "a.yaml",
-            "tokenizer: {identifier: t}\ndata:\n  paths:\n  #SOURCE: x\n  - y.npy\n",
-            "a.yaml:4: '#SOURCE: x' is no source",
+            "tokenizer: {identifier: t}\ndata:\n  paths:\n  #SOURCE: x (1 M)\n  - y.npy\n",
+            r"a.yaml:4: '#SOURCE: x \(1 M\)' is no source",
         ),
         (
             "a.yaml",
