@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dolmino_cli.mix.gather import gather
-from dolmino_cli.mix.memory import Budget
-from dolmino_cli.mix.mix_rows import mix_rows
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population
 from dolmino_cli.mix.reading import Documents, SourceFile
+from dolmino_cli.mix.sampling.gather import gather
+from dolmino_cli.mix.sampling.memory import Budget
+from dolmino_cli.mix.sampling.mix_rows import mix_rows
 from dolmino_cli.tokens.arrays import ArrayFile
 
 FILE_DOCUMENTS = 1_000_000

@@ -7,9 +7,9 @@ from pathlib import Path
 from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.console import counted, remark, show
 from dolmino_cli.executors.local import start_early
-from dolmino_cli.mix.choose import PRELOAD
 from dolmino_cli.mix.prepare import prepare
-from dolmino_cli.mix.sample import How, check_memory, sample_prepared
+from dolmino_cli.mix.sampling.choose import PRELOAD
+from dolmino_cli.mix.sampling.sample import How, check_memory, sample_prepared
 from dolmino_cli.report.mix_table import achieved_table, plan_table
 from dolmino_cli.report.mix_windows import tail_warning, windows_line
 

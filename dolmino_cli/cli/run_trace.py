@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from dolmino_cli.cli.console import counted, remark, show
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.excerpt import load_pieces
-from dolmino_cli.mix.opened import open_mix
-from dolmino_cli.mix.places import parse_at
-from dolmino_cli.mix.trace import Tracer, windows_in
-from dolmino_cli.mix.trainer_order import TrainerOrder
+from dolmino_cli.mix.tracing.excerpt import load_pieces
+from dolmino_cli.mix.tracing.opened import open_mix
+from dolmino_cli.mix.tracing.places import parse_at
+from dolmino_cli.mix.tracing.trace import Tracer, windows_in
+from dolmino_cli.mix.tracing.trainer_order import TrainerOrder
 from dolmino_cli.mix.windows import MOST_SEQUENCE_LENGTH
 from dolmino_cli.report.amounts import big_bytes, duration
 
@@ -142,7 +142,7 @@ def _answers(tracer: Tracer, asked: Asked, *, limit: int, workers: int) -> Itera
 
 def _places_of_text(tracer: Tracer, text: str, *, limit: int, workers: int) -> Iterator[Any]:
     from dolmino_cli.executors.counters import Counters
-    from dolmino_cli.mix.find_text import (
+    from dolmino_cli.mix.tracing.find_text import (
         Searched,
         prepare,
         search,
@@ -180,7 +180,7 @@ def _print(answers: Iterable[Any], tracer: Tracer, *, json: bool) -> None:
 
 
 def _tables(answer: Any, tracer: Tracer) -> list[Table | str]:
-    from dolmino_cli.mix.trace import TracedId, TracedStep, TracedToken, TracedWindow
+    from dolmino_cli.mix.tracing.trace import TracedId, TracedStep, TracedToken, TracedWindow
     from dolmino_cli.report.trace import id_tables, step_table, token_table, window_tables
 
     match answer:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dolmino_cli.mix.choose import Watch, choose, unwatched
 from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.prepare import Prepared
-from dolmino_cli.mix.select import Selection
+from dolmino_cli.mix.sampling.choose import Watch, choose, unwatched
+from dolmino_cli.mix.sampling.select import Selection
 
 
 def lock_selection(prepared: Prepared, *, workers: int = 1, watch: Watch = unwatched) -> Lock:

@@ -9,11 +9,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from dolmino_cli.mix.excerpt import Excerpt
-from dolmino_cli.mix.origin import Origin
-from dolmino_cli.mix.places import TakenDocument, Window
-from dolmino_cli.mix.trace import TracedDocument, TracedId, TracedShare, TracedStep, TracedToken, TracedWindow, Tracer
-from dolmino_cli.mix.trainer_order import Seen
+from dolmino_cli.mix.tracing.excerpt import Excerpt
+from dolmino_cli.mix.tracing.origin import Origin
+from dolmino_cli.mix.tracing.places import TakenDocument, Window
+from dolmino_cli.mix.tracing.trace import TracedDocument, TracedId, TracedShare, TracedStep, TracedToken, TracedWindow, Tracer
+from dolmino_cli.mix.tracing.trainer_order import Seen
 
 _RECORD_CHARACTERS = 400
 _OPEN, _CLOSE = "⟦", "⟧"  # around the token, for terminals and files without colours too

@@ -157,6 +157,6 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def interrupted(name: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dolmino_cli.bundled.find", lambda kind, name: interrupted(name))
+    monkeypatch.setattr("dolmino_cli.mix.find_mix.find_mix", interrupted)
     stopped = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
     assert (stopped.code, stopped.err) == (130, "dolmino: stopped; run the same command again to go on\n")

@@ -10,7 +10,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.diff import InputChange, Setting, diff
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.report.mix_diff import diff_json, diff_lines
 from tests.mix.make import documents_of, write_arrays, write_manifest
 

@@ -17,7 +17,7 @@ import pytest
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.lock import differences, parse, request_of
 from dolmino_cli.mix.manifest import Group, Manifest, Source
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from tests.mix.make import TOKENIZER, contents, documents_of, write_arrays, write_manifest
 
 WEB = documents_of(*[2 + (i * 7) % 20 for i in range(60)], prefix="w")
@@ -239,7 +239,7 @@ def test_arrays_of_another_tokenizer_than_the_manifest_s_are_a_warning(made: Pat
 KILLED = """
 import importlib, os, signal, sys
 from pathlib import Path
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 
 manifest, output, module, name, count = sys.argv[1:]
 owner = importlib.import_module(module)
@@ -262,9 +262,9 @@ sample(Path(manifest), output=output, arrays_root=str(Path(manifest).parent / "t
 @pytest.mark.parametrize(
     ("module", "name", "count", "left"),
     [
-        ("dolmino_cli.mix.choose", "survey", 2, ".scratch/000000-0000.kept"),
-        ("dolmino_cli.mix.mix_rows", "order", 2, ".scratch/000000.runs"),
-        ("dolmino_cli.mix.sample", "write_part", 3, "part-00001.npy"),
+        ("dolmino_cli.mix.sampling.choose", "survey", 2, ".scratch/000000-0000.kept"),
+        ("dolmino_cli.mix.sampling.mix_rows", "order", 2, ".scratch/000000.runs"),
+        ("dolmino_cli.mix.sampling.sample", "write_part", 3, "part-00001.npy"),
         ("dolmino_cli.shards.output", "Pending.publish", 7, ".part-00001.npy.partial"),  # a part's documents are there, not it
         ("dolmino_cli.mix.folder", "end", 1, "small.lock.json"),
     ],

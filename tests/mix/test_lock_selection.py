@@ -11,7 +11,7 @@ from dolmino_cli.errors import DataError
 from dolmino_cli.mix.lock import parse
 from dolmino_cli.mix.lock_selection import lock_selection
 from dolmino_cli.mix.prepare import prepare
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from tests.mix.make import contents, documents_of, write_arrays, write_manifest
 
 WEB = documents_of(*[2 + (i * 7) % 20 for i in range(60)], prefix="w")

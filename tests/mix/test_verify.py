@@ -11,7 +11,7 @@ import pytest
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.mix import verify as verify_module
 from dolmino_cli.mix.lock import parse
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.mix.verify import Verified, look, verify
 from dolmino_cli.mix.verify_target import find_target
 from tests.mix.make import contents, documents_of, write_arrays, write_manifest

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import load_recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.report.mix_windows import tail_warning, windows_line
 from tests.mix.make import write_manifest, write_uniform_arrays
 

@@ -14,7 +14,7 @@ from dolmino_cli.mix.exchange.export_arrays import ArrayExport, ArrayFormat, pla
 from dolmino_cli.mix.exchange.export_mix import plan_list
 from dolmino_cli.mix.exchange.file_list import FileList
 from dolmino_cli.mix.exchange.what import SampledMix, open_what
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.shards.storage import Output
 from tests.mix.make import Document, contents, documents_of, read_arrays, write_arrays, write_manifest
 from tests.s3_server import S3Server

@@ -10,7 +10,7 @@ import pytest
 from dolmino_cli.mix.exchange.export_arrays import plan_export, write_export
 from dolmino_cli.mix.exchange.export_mix import ListFormat, plan_list, write_list
 from dolmino_cli.mix.exchange.what import SampledMix, open_what
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.retokenize import retokenize
 from tests.mix.make import EOS, documents_of, read_arrays, write_arrays, write_manifest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.opened import OpenMix
+from dolmino_cli.mix.tracing.opened import OpenMix
 from dolmino_cli.mix.windows import windows_of
 
 _AT = re.compile(r"(?:part-)?(\d{1,18})(?:\.npy)?:([\d_,]{1,40})\Z", re.ASCII)

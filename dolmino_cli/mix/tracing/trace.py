@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dolmino_cli.mix.excerpt import Excerpt, excerpt, text_between
-from dolmino_cli.mix.find_id import find_id
-from dolmino_cli.mix.opened import OpenMix
-from dolmino_cli.mix.origin import Origin, find_origin
-from dolmino_cli.mix.places import (
+from dolmino_cli.mix.tracing.excerpt import Excerpt, excerpt, text_between
+from dolmino_cli.mix.tracing.find_id import find_id
+from dolmino_cli.mix.tracing.opened import OpenMix
+from dolmino_cli.mix.tracing.origin import Origin, find_origin
+from dolmino_cli.mix.tracing.places import (
     TakenDocument,
     TokenPlace,
     Window,
@@ -20,12 +20,12 @@ from dolmino_cli.mix.places import (
     window_place,
     windows_of_document,
 )
-from dolmino_cli.mix.trainer_order import Seen, TrainerOrder
+from dolmino_cli.mix.tracing.trainer_order import Seen, TrainerOrder
 from dolmino_cli.mix.windows import windows_of
 from dolmino_cli.tokenizer.pieces import Pieces
 
 if TYPE_CHECKING:
-    from dolmino_cli.mix.find_text import Match
+    from dolmino_cli.mix.tracing.find_text import Match
 
 
 @dataclass(frozen=True, kw_only=True)

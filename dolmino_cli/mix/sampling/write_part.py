@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.mix.gather import Gathered, Slice, gather
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import SCHEMA, provenance_name, write_provenance
-from dolmino_cli.mix.repeated import WindowSearch
-from dolmino_cli.mix.rows import write_rows
-from dolmino_cli.mix.token_files import TokenFiles, read_in_order
+from dolmino_cli.mix.sampling.gather import Gathered, Slice, gather
+from dolmino_cli.mix.sampling.repeated import WindowSearch
+from dolmino_cli.mix.sampling.rows import write_rows
+from dolmino_cli.mix.sampling.token_files import TokenFiles, read_in_order
 from dolmino_cli.mix.windows import pack_windows, repeated_name
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.tokens.arrays import numpy_dtype

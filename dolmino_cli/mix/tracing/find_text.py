@@ -16,10 +16,10 @@ from dolmino_cli.errors import ConfigError
 from dolmino_cli.executors.counters import Counters, advance
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.kernels.find_text import alignments, find_text
-from dolmino_cli.mix.opened import OpenMix
+from dolmino_cli.mix.tracing.opened import OpenMix
 from dolmino_cli.tokenizer.pieces import Pieces
 
-PRELOAD = ("dolmino_cli.mix.find_text",)
+PRELOAD = ("dolmino_cli.mix.tracing.find_text",)
 _SAMPLE_TOKENS = 1 << 20
 _ANCHORS_TRIED = 32
 

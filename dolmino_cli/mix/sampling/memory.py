@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.plan import PlannedSource
-from dolmino_cli.mix.token_files import SLAB_BYTES
+from dolmino_cli.mix.sampling.token_files import SLAB_BYTES
 
 MEMORY_BYTES = 4 << 30
 

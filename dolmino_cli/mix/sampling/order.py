@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix.gather import first_key
-from dolmino_cli.mix.kept import read_tables
 from dolmino_cli.mix.keys import order_key
-from dolmino_cli.mix.runs import SCHEMA, Run
-from dolmino_cli.mix.select import Selection
-from dolmino_cli.mix.survey import Kept
+from dolmino_cli.mix.sampling.gather import first_key
+from dolmino_cli.mix.sampling.kept import read_tables
+from dolmino_cli.mix.sampling.runs import SCHEMA, Run
+from dolmino_cli.mix.sampling.select import Selection
+from dolmino_cli.mix.sampling.survey import Kept
 from dolmino_cli.shards.failures import storage_errors
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from dolmino_cli.errors import StorageError
 from dolmino_cli.kernels.read_ranges import read_ranges
-from dolmino_cli.mix.gather import Gathered
+from dolmino_cli.mix.sampling.gather import Gathered
 from dolmino_cli.shards.failures import storage_errors
 
 SLAB_BYTES = 16 << 20

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import token_files
 from dolmino_cli.mix.keys import order_key
 from dolmino_cli.mix.provenance import provenance_name, read_provenance
-from dolmino_cli.mix.repeated import WindowSearch
-from dolmino_cli.mix.sample import sample
+from dolmino_cli.mix.sampling import token_files
+from dolmino_cli.mix.sampling.repeated import WindowSearch
+from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.mix.windows import repeated_name, unpack_windows
 from dolmino_cli.tokens.arrays import TokenArrays
 from tests.kernels.test_repetition import definition

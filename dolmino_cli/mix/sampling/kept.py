@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.mix.survey import SCHEMA, Kept
+from dolmino_cli.mix.sampling.survey import SCHEMA, Kept
 from dolmino_cli.shards.failures import storage_errors
 
 

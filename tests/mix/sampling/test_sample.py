@@ -12,11 +12,11 @@ import pytest
 from dolmino_cli.bundled import find
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import copy_tokens, memory, mix_rows, survey, token_files
-from dolmino_cli.mix.copy_tokens import TokenCopy
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.manifest import load
-from dolmino_cli.mix.sample import SampleResult, sample
+from dolmino_cli.mix.sampling import copy_tokens, memory, mix_rows, survey, token_files
+from dolmino_cli.mix.sampling.copy_tokens import TokenCopy
+from dolmino_cli.mix.sampling.sample import SampleResult, sample
 from dolmino_cli.tokens.arrays import TokenArrays
 from tests.mix.make import (
     Document,

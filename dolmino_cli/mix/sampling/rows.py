@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.kernels.mix_rows import mix_rows
-from dolmino_cli.mix.gather import Gathered
+from dolmino_cli.mix.sampling.gather import Gathered
 from dolmino_cli.shards.storage import Pending
 
 _ROWS_AT_A_TIME = 1 << 16

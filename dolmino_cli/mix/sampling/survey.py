@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix.copy_tokens import TokenCopy
 from dolmino_cli.mix.keys import selection_key
 from dolmino_cli.mix.reading import Documents, SourceFile, check_tokens, read_documents
-from dolmino_cli.mix.select import Histogram, prefixes_of
+from dolmino_cli.mix.sampling.copy_tokens import TokenCopy
+from dolmino_cli.mix.sampling.select import Histogram, prefixes_of
 from dolmino_cli.shards.failures import storage_errors
 
 Reader = Callable[[SourceFile], Iterator[Documents]]

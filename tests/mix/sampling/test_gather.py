@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dolmino_cli.mix.gather import first_key, part_count
+from dolmino_cli.mix.sampling.gather import first_key, part_count
 
 
 @pytest.mark.parametrize(("tokens", "per_file", "parts"), [(0, 10, 1), (1, 10, 1), (10, 10, 1), (11, 10, 2), (95, 10, 10)])

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dolmino_cli.errors import ConfigError, DataError
-from dolmino_cli.mix.places import TakenDocument
+from dolmino_cli.mix.tracing.places import TakenDocument
 from dolmino_cli.pipeline.names import attributes_name, stem
 from dolmino_cli.shards import ledger, storage
 from dolmino_cli.shards.formats import FORMATS

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from dolmino_cli.errors import StorageError
-from dolmino_cli.mix.runs import SCHEMA, Run
+from dolmino_cli.mix.sampling.runs import SCHEMA, Run
 from dolmino_cli.shards.failures import storage_errors
 
 _PLACE_BITS = 32

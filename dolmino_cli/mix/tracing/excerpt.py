@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dolmino_cli.errors import ConfigError, DolminoError
-from dolmino_cli.mix.opened import OpenMix
-from dolmino_cli.mix.places import TokenPlace
+from dolmino_cli.mix.tracing.opened import OpenMix
+from dolmino_cli.mix.tracing.places import TokenPlace
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokenizer.pieces import Pieces, pieces_of
 from dolmino_cli.tokens.arrays import TokenizerRecord

@@ -14,14 +14,14 @@ import pytest
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.kernels.keyed_hash import hash_strings
-from dolmino_cli.mix import choose, memory
-from dolmino_cli.mix.choose import Survey, choose_and_keep
-from dolmino_cli.mix.gather import gather
 from dolmino_cli.mix.keys import order_key, selection_key
-from dolmino_cli.mix.memory import Budget
-from dolmino_cli.mix.mix_rows import MixedRows, mix_rows
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population
 from dolmino_cli.mix.reading import Documents, SourceFile
+from dolmino_cli.mix.sampling import choose, memory
+from dolmino_cli.mix.sampling.choose import Survey, choose_and_keep
+from dolmino_cli.mix.sampling.gather import gather
+from dolmino_cli.mix.sampling.memory import Budget
+from dolmino_cli.mix.sampling.mix_rows import MixedRows, mix_rows
 from dolmino_cli.tokens.arrays import ArrayFile
 
 FILES, FILE_DOCUMENTS = 3, 4_000
@@ -146,7 +146,7 @@ def test_the_size_of_parts_changes_where_they_are_cut_and_nothing_else(tmp_path:
 
 
 def test_a_million_rows_stay_within_the_memory_given(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "benchmarks" / "kernels" / "our_rows.py"
+    script = Path(__file__).parents[3] / "benchmarks" / "kernels" / "our_rows.py"
     command = [sys.executable, str(script), "1000000", "300", str(tmp_path / "scratch")]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     result = json.loads(run.stdout)

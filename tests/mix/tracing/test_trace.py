@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError
-from dolmino_cli.mix.excerpt import load_pieces
-from dolmino_cli.mix.find_text import prepare, search
-from dolmino_cli.mix.opened import OpenMix, open_mix
-from dolmino_cli.mix.places import TakenDocument, parse_at, token_place, window_documents, window_place
 from dolmino_cli.mix.provenance import provenance_name
-from dolmino_cli.mix.trace import Tracer, windows_in
-from dolmino_cli.mix.trainer_order import Seen, TrainerOrder
+from dolmino_cli.mix.tracing.excerpt import load_pieces
+from dolmino_cli.mix.tracing.find_text import prepare, search
+from dolmino_cli.mix.tracing.opened import OpenMix, open_mix
+from dolmino_cli.mix.tracing.places import TakenDocument, parse_at, token_place, window_documents, window_place
+from dolmino_cli.mix.tracing.trace import Tracer, windows_in
+from dolmino_cli.mix.tracing.trainer_order import Seen, TrainerOrder
 from dolmino_cli.mix.windows import repeated_name
 from tests.mix.traced import LENGTH, Row, load_tokenizer, rows_of, tokens_of
 
@@ -323,7 +323,7 @@ def test_without_a_path_the_tokenizer_is_looked_for_here_and_never_downloaded(
     monkeypatch.chdir(folder)
     assert load_pieces(mix.lock.tokenizer, None)[0] is not None
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dolmino_cli.mix.excerpt.resolve", lambda *_, **__: pytest.fail("asked for a tokenizer"))
+    monkeypatch.setattr("dolmino_cli.mix.tracing.excerpt.resolve", lambda *_, **__: pytest.fail("asked for a tokenizer"))
     for name in ("tokenizer.json", "nobody/no-such-tokenizer", "not/a/repository"):
         pieces, why_not = load_pieces(replace(mix.lock.tokenizer, name=name), None)
         assert (pieces, "is not on this machine" in why_not) == (None, True)

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dolmino_cli.executors.local import run_tasks
-from dolmino_cli.mix.kept import read_columns
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
-from dolmino_cli.mix.select import (
+from dolmino_cli.mix.sampling.kept import read_columns
+from dolmino_cli.mix.sampling.select import (
     PREFIXES,
     Boundary,
     BoundaryDocuments,
@@ -31,10 +31,10 @@ from dolmino_cli.mix.select import (
     in_boundary,
     whole_passes,
 )
-from dolmino_cli.mix.survey import Kept, Reader, SurveyTask, survey
+from dolmino_cli.mix.sampling.survey import Kept, Reader, SurveyTask, survey
 
 # What the workers of all phases of a sample import before they are forked.
-PRELOAD = ("dolmino_cli.mix.choose", "dolmino_cli.mix.order", "dolmino_cli.mix.write_part")
+PRELOAD = ("dolmino_cli.mix.sampling.choose", "dolmino_cli.mix.sampling.order", "dolmino_cli.mix.sampling.write_part")
 
 # Of a source with fewer documents all are kept: there a share's hashes can lie far from where they should.
 SMALL_SOURCE_DOCUMENTS = 1 << 18

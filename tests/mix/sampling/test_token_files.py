@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dolmino_cli.errors import StorageError
-from dolmino_cli.mix import token_files
-from dolmino_cli.mix.token_files import TokenFiles, slabs
+from dolmino_cli.mix.sampling import token_files
+from dolmino_cli.mix.sampling.token_files import TokenFiles, slabs
 
 
 @pytest.mark.parametrize("most_open", [1, 128])

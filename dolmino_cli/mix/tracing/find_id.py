@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dolmino_cli.errors import DataError
-from dolmino_cli.mix.gather import first_key, part_count
 from dolmino_cli.mix.keys import order_key, selection_key
-from dolmino_cli.mix.opened import OpenMix
-from dolmino_cli.mix.places import TakenDocument, document_of_row
+from dolmino_cli.mix.sampling.gather import first_key, part_count
+from dolmino_cli.mix.tracing.opened import OpenMix
+from dolmino_cli.mix.tracing.places import TakenDocument, document_of_row
 from dolmino_cli.siphash import siphash
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dolmino_cli.executors.local import run_tasks
-from dolmino_cli.mix.choose import PRELOAD, Chosen, Survey, Watch, choose_and_keep, unwatched
-from dolmino_cli.mix.gather import Slice, part_count, slices_of
-from dolmino_cli.mix.memory import Budget
-from dolmino_cli.mix.order import OrderTask, groups, order
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
-from dolmino_cli.mix.runs import Run
-from dolmino_cli.mix.select import Selection
-from dolmino_cli.mix.survey import Reader, copied_tokens
+from dolmino_cli.mix.sampling.choose import PRELOAD, Chosen, Survey, Watch, choose_and_keep, unwatched
+from dolmino_cli.mix.sampling.gather import Slice, part_count, slices_of
+from dolmino_cli.mix.sampling.memory import Budget
+from dolmino_cli.mix.sampling.order import OrderTask, groups, order
+from dolmino_cli.mix.sampling.runs import Run
+from dolmino_cli.mix.sampling.select import Selection
+from dolmino_cli.mix.sampling.survey import Reader, copied_tokens
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,16 +20,16 @@ import numpy as np
 
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.mix import folder
-from dolmino_cli.mix.choose import PRELOAD, Watch, unwatched
 from dolmino_cli.mix.expected import check_lock, check_second_lock
 from dolmino_cli.mix.find_lock import place_of_lock
 from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.lock_selection import locked
-from dolmino_cli.mix.memory import MEMORY_BYTES, Budget, documents_per_token
-from dolmino_cli.mix.mix_rows import MixedRows, mix_rows
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.prepare import Prepared, describe, prepare
-from dolmino_cli.mix.write_part import PartTask, WrittenPart, write_part
+from dolmino_cli.mix.sampling.choose import PRELOAD, Watch, unwatched
+from dolmino_cli.mix.sampling.memory import MEMORY_BYTES, Budget, documents_per_token
+from dolmino_cli.mix.sampling.mix_rows import MixedRows, mix_rows
+from dolmino_cli.mix.sampling.write_part import PartTask, WrittenPart, write_part
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays as token_arrays
 

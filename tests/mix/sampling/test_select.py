@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dolmino_cli.mix.select import (
+from dolmino_cli.mix.sampling.select import (
     Boundary,
     BoundaryDocuments,
     Histogram,

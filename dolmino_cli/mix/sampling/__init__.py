@@ -1,0 +1,1 @@
+"""From a manifest and token arrays to the parts of a mix."""

@@ -1,0 +1,1 @@
+"""From a token of a mix to its document, and back."""
