@@ -123,7 +123,8 @@ def plan(manifest: Manifest, populations: Mapping[str, Population], *, scale: fl
     taken = apportion({name: tokens * exact(scale) for name, tokens in wanted.items()}, most)
     mix_tokens = sum(taken.values())
     if mix_tokens == 0:
-        raise ConfigError(f"scale {scale:g} leaves no token of any source of {manifest.name!r}; use a larger one")
+        cause, remedy = ("the shares leave", "raise one") if scale == 1 else (f"scale {scale:g} leaves", "use a larger one")
+        raise ConfigError(f"{cause} no token of any source of {manifest.name!r}; {remedy}")
     if mix_tokens >= _TOO_MANY_TOKENS:
         raise ConfigError(f"{manifest.name!r} would take a {len(str(mix_tokens))}-digit number of tokens; take less")
     published = {name: exact(percent) for name, percent in (manifest.expect.mix_percent if manifest.expect else {}).items()}

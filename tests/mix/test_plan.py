@@ -92,3 +92,10 @@ def test_a_source_without_tokens_is_refused_by_name() -> None:
         plan(mix, populations(a=10, b=0))
     with pytest.raises(ConfigError, match="leaves no token of any source"):
         plan(mix, populations(a=10, b=10), scale=1e-9)
+
+
+def test_shares_that_leave_nothing_are_not_blamed_on_a_scale() -> None:
+    with pytest.raises(ConfigError, match="the shares leave no token of any source of 'm'; raise one"):
+        plan(manifest(a=Source(source_percent=0.001)), populations(a=10))
+    with pytest.raises(ConfigError, match="scale 0.001 leaves no token of any source"):
+        plan(manifest(a=Source(source_percent=50)), populations(a=10), scale=0.001)

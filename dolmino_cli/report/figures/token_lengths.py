@@ -44,8 +44,8 @@ def token_lengths(roots: Sequence[str], lock: Lock) -> tuple[TokenLengths, ...]:
     names = list(lock.manifest.sources)
     bins = np.zeros((len(names), _OCTAVES * _PER_OCTAVE), np.int64)
     tokens, most = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
-    for part in names_of_parts:
-        documents = read_provenance(join(root, part))
+    for part in lock.outputs:
+        documents = read_provenance(join(root, provenance_name(part.name)), part.documents_sha256)
         ends = documents.column("end").to_numpy()
         sources = documents.column("source").to_numpy()
         lengths = np.diff(ends, prepend=0)
