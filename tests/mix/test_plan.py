@@ -95,7 +95,7 @@ def test_a_source_without_tokens_is_refused_by_name() -> None:
 
 
 def test_shares_that_leave_nothing_are_not_blamed_on_a_scale() -> None:
-    with pytest.raises(ConfigError, match="the shares leave no token of any source of 'm'; raise one"):
+    with pytest.raises(ConfigError, match="the shares leave no token of any source of 'm'"):
         plan(manifest(a=Source(source_percent=0.001)), populations(a=10))
-    with pytest.raises(ConfigError, match="scale 0.001 leaves no token of any source"):
+    with pytest.raises(ConfigError, match=r"scale 0\.001 leaves no token of any source"):
         plan(manifest(a=Source(source_percent=50)), populations(a=10), scale=0.001)
