@@ -85,22 +85,26 @@ class Keep:
 
         Raises DataError naming the first document with a null score when `missing` is "fail".
         """
-        values = scores.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        keeps = np.ones(len(values), dtype=bool)
-        if self.at_least is not None:
-            keeps &= values >= self.at_least
-        if self.above is not None:
-            keeps &= values > self.above
-        if self.at_most is not None:
-            keeps &= values <= self.at_most
-        if self.below is not None:
-            keeps &= values < self.below
+        keeps = self.meets(scores.cast(pa.float64()).to_numpy(zero_copy_only=False))
         if scores.null_count:
             absent = pc.is_null(scores).to_numpy(zero_copy_only=False)
             if self.missing == "fail":
                 self._refuse(int(np.argmax(absent)), batch)
             keeps[absent] = self.missing == "keep"
         return keeps
+
+    def meets(self, values: np.ndarray) -> np.ndarray:
+        """True where a value (float64) is within all bounds; NaN is within none."""
+        met = np.ones(len(values), dtype=bool)
+        if self.at_least is not None:
+            met &= values >= self.at_least
+        if self.above is not None:
+            met &= values > self.above
+        if self.at_most is not None:
+            met &= values <= self.at_most
+        if self.below is not None:
+            met &= values < self.below
+        return met
 
     def near(self, scores: pa.Array, tolerance: float) -> int:
         """How many scores lie within `tolerance` of a bound: documents that an exact score might decide otherwise."""

@@ -139,17 +139,10 @@ class Histogram:
 
 
 def passes(keeps: Sequence[Keep], values: Values) -> npt.NDArray[np.bool_]:
-    """Which values meet every bound of every decision; as `Keep.decide`, of values that are there."""
+    """Which values meet every bound of every decision."""
     met = np.ones(len(values), bool)
     for keep in keeps:
-        if keep.at_least is not None:
-            met &= values >= keep.at_least
-        if keep.above is not None:
-            met &= values > keep.above
-        if keep.at_most is not None:
-            met &= values <= keep.at_most
-        if keep.below is not None:
-            met &= values < keep.below
+        met &= keep.meets(values)
     return met
 
 
