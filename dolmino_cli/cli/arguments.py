@@ -40,4 +40,27 @@ ProfileOption = Annotated[
         show_default=False,
     ),
 ]
+ArraysRoot = Annotated[
+    str | None,
+    typer.Option(
+        "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
+    ),
+]
+# What decides a mix's bytes besides its manifest; a lock has its own.
+LockedScale = Annotated[
+    float | None, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source.", show_default="1")
+]
+LockedPartTokens = Annotated[
+    int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
+]
+LockedWindowTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--sequence-length",
+        min=1,
+        metavar="N",
+        help="Tokens of a training window, whose repetitions are looked for.",
+        show_default="the manifest's training, else 4096",
+    ),
+]
 OnError = Annotated[str, typer.Option("--error", metavar="fail|quarantine", help="What to do with an unreadable record.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun
+from dolmino_cli.cli.arguments import ArraysRoot, DryRun
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Judge sources by small annealing runs.")
 
@@ -41,12 +41,7 @@ def plan(
     base: Annotated[
         str, typer.Option("--from", metavar="MIX", help="Where sizes, seed and tokenizer are taken from.")
     ] = "dolmino-1124-50b",
-    arrays: Annotated[
-        str | None,
-        typer.Option(
-            "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
-        ),
-    ] = None,
+    arrays: ArraysRoot = None,
     batch_sequences: Annotated[int, typer.Option("--batch-sequences", min=1, metavar="N", help="Windows per step.")] = 1024,
     sequence_length: Annotated[int, typer.Option("--sequence-length", min=1, metavar="N", help="Tokens per window.")] = 4096,
     start_step: Annotated[

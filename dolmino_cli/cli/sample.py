@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, OutputOption, Workers
+from dolmino_cli.cli.arguments import (
+    ArraysRoot,
+    DryRun,
+    LockedPartTokens,
+    LockedScale,
+    LockedWindowTokens,
+    OutputOption,
+    Workers,
+)
 
 
 def sample(
@@ -17,29 +25,11 @@ def sample(
         ),
     ],
     output: OutputOption,
-    arrays: Annotated[
-        str | None,
-        typer.Option(
-            "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
-        ),
-    ] = None,
+    arrays: ArraysRoot = None,
     workers: Workers = 1,
-    scale: Annotated[
-        float | None, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source.", show_default="1")
-    ] = None,
-    tokens_per_file: Annotated[
-        int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
-    ] = None,
-    sequence_length: Annotated[
-        int | None,
-        typer.Option(
-            "--sequence-length",
-            min=1,
-            metavar="N",
-            help="Tokens of a training window, whose repetitions are looked for.",
-            show_default="the manifest's training, else 4096",
-        ),
-    ] = None,
+    scale: LockedScale = None,
+    tokens_per_file: LockedPartTokens = None,
+    sequence_length: LockedWindowTokens = None,
     scratch: Annotated[
         str | None,
         typer.Option(

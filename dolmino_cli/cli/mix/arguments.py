@@ -9,12 +9,6 @@ import typer
 MixArgument = Annotated[
     str, typer.Argument(metavar="MIX", help="A bundled mix's name, or the path of your own YAML.", show_default=False)
 ]
-ArraysRoot = Annotated[
-    str | None,
-    typer.Option(
-        "--arrays", metavar="DIR_OR_S3", help="Where token arrays are: source dclm at DIR_OR_S3/dclm.", show_default=False
-    ),
-]
 Scale = Annotated[
     float, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source, 1e-4 for a small trial.")
 ]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Workers
-from dolmino_cli.cli.mix.arguments import ArraysRoot, MixArgument
+from dolmino_cli.cli.arguments import ArraysRoot, DryRun, LockedPartTokens, LockedScale, LockedWindowTokens, Workers
+from dolmino_cli.cli.mix.arguments import MixArgument
 
 
 def lock(
@@ -17,22 +17,9 @@ def lock(
         typer.Option("--output", "-o", metavar="FILE", help="The MIX.lock.json to write.", show_default=False),
     ],
     arrays: ArraysRoot = None,
-    scale: Annotated[
-        float | None, typer.Option("--scale", metavar="X", help="Take X times as many tokens of every source.", show_default="1")
-    ] = None,
-    tokens_per_file: Annotated[
-        int | None, typer.Option("--tokens-per-file", min=1, metavar="N", help="Target size of a part.", show_default="64000000")
-    ] = None,
-    sequence_length: Annotated[
-        int | None,
-        typer.Option(
-            "--sequence-length",
-            min=1,
-            metavar="N",
-            help="Tokens of a training window.",
-            show_default="the manifest's training, else 4096",
-        ),
-    ] = None,
+    scale: LockedScale = None,
+    tokens_per_file: LockedPartTokens = None,
+    sequence_length: LockedWindowTokens = None,
     workers: Workers = 1,
     full: Annotated[bool, typer.Option("--full", help="Read every input file: is it what its arrays.json says?")] = False,
     dry_run: DryRun = False,

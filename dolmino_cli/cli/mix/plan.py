@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.mix.arguments import ArraysRoot, MixArgument, Scale
+from dolmino_cli.cli.arguments import ArraysRoot
+from dolmino_cli.cli.mix.arguments import MixArgument, Scale
 
 
 def plan(

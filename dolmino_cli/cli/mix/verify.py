@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import Workers
-from dolmino_cli.cli.mix.arguments import ArraysRoot
+from dolmino_cli.cli.arguments import ArraysRoot, Workers
 
 
 def verify(
