@@ -17,7 +17,7 @@ from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.lock import Lock
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population, plan
-from dolmino_cli.mix.populations import open_arrays, populations
+from dolmino_cli.mix.populations import find_populations
 from dolmino_cli.tokens.arrays import NAME
 
 # What decides a lock's bytes besides its manifest and its inputs.
@@ -97,7 +97,7 @@ def diff(before: str, after: str, *, arrays_root: str | None = None) -> Diff:
 
 def _manifest_side(given: str, *, arrays_root: str | None, known: Mapping[str, Population]) -> Side:
     manifest = manifests.load(find_mix(given))
-    found = populations(manifest, open_arrays(manifest, arrays_root=arrays_root))
+    found = find_populations(manifest, arrays_root=arrays_root)
     sizes = {name: found[name] for name in found if found[name].kind == "arrays" or name not in known}
     locked = {name: known[name] for name in manifest.sources if name in known}
     return Side(given=given, manifest=manifest, planned=plan(manifest, locked | sizes))

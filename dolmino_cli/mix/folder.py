@@ -108,7 +108,7 @@ def end(output: Output) -> None:
 
 def check_scratch(scratch: str | None) -> None:
     """Raise ConfigError for a scratch folder that is on no local disk."""
-    if scratch is not None and "://" in scratch:
+    if scratch is not None and storage.is_remote(scratch):
         raise ConfigError(f"--scratch {scratch}: it must be on the local disk; give a local path")
 
 
@@ -121,16 +121,12 @@ def fresh_scratch(output: Output, scratch: str | None) -> Path:
         folder = Path(output.root) / _SCRATCH
     else:
         parent = Path(scratch) if scratch is not None else Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}"
-        folder = parent / f"dolmino-sample-{hashlib.sha256(_absolute(output).encode()).hexdigest()[:16]}"
+        folder = parent / f"dolmino-sample-{hashlib.sha256(storage.absolute(output.root).encode()).hexdigest()[:16]}"
     with storage_errors("make the scratch folder", str(folder)):
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
     return folder
-
-
-def _absolute(output: Output) -> str:
-    return output.root if output.is_s3 else str(Path(output.root).absolute())
 
 
 def _is_there(output: Output) -> bool:

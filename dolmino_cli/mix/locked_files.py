@@ -65,6 +65,6 @@ def locked_outputs(lock: Lock, mix: str) -> Iterator[LockedFile]:
 
 def is_there(root: str) -> bool:
     """Is there such a folder? (Remote ones are never empty.)"""
-    if "://" in root:
+    if storage.is_remote(root):
         return next(iter(storage.walk(root)), None) is not None
     return Path(root).is_dir()

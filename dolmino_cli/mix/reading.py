@@ -42,7 +42,7 @@ class SourceFile:
     @property
     def is_remote(self) -> bool:
         """Is it anywhere but on a local disk?"""
-        return "://" in self.root
+        return storage.is_remote(self.root)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ when a full verify read it is not read again, and one with another etag than tha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,13 +15,12 @@ from dolmino_cli.errors import StorageError
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.mix import folder, verified_marks
 from dolmino_cli.mix.locked_files import LockedFile, is_there
+from dolmino_cli.mix.reading import Hashed
 from dolmino_cli.mix.verified_marks import Mark
 from dolmino_cli.shards import storage
-from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
 PRELOAD = ("dolmino_cli.mix.verify",)
-_READ_BYTES = 1 << 20
 
 Progress = Callable[[int, int], None]
 
@@ -93,7 +91,8 @@ def look(files: Iterable[LockedFile], *, full: bool) -> Looked:
     for root in dict.fromkeys(file.root for file in files):
         listed = {shard.name: shard for shard in storage.walk(root)} if is_there(root) else {}
         absent += [] if listed else [root]
-        marks = verified_marks.recall(root) if _is_remote(root) and not full else {}
+        # A store's etags change with the content; a local file's is its time, which need not.
+        marks = verified_marks.recall(root) if storage.is_remote(root) and not full else {}
         below = {file.name: file for file in files if file.root == root}
         for name, file in below.items():
             shard = listed.get(name)
@@ -127,7 +126,7 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
             problems[file.path] = _problem(file, str(digest))
         elif digest != file.sha256:
             problems[file.path] = _problem(file, f"sha256 is {digest}; the lock says {file.sha256}")
-        elif _is_remote(file.root) and shard.etag:
+        elif storage.is_remote(file.root) and shard.etag:
             mark = Mark(etag=shard.etag, bytes=shard.bytes, sha256=digest)
             right.setdefault(file.root, {})[file.name] = mark
         if progress is not None:
@@ -154,19 +153,11 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
 
 def _digest(file: LockedFile) -> str | StorageError:
     """The sha256 of what is stored, or why it cannot be read: one such file is to keep no other from being looked at."""
-    digest = hashlib.sha256()
     try:
-        with storage.open_bytes(file.path) as raw, storage_errors("read", file.path):
-            while block := raw.read(_READ_BYTES):
-                digest.update(block)
+        with storage.open_bytes(file.path) as raw:
+            return Hashed(raw, file.path).finish()
     except StorageError as error:
         return error
-    return digest.hexdigest()
-
-
-def _is_remote(root: str) -> bool:
-    """Is it in a store whose etags change with the content? (A local file's is its time, which need not.)"""
-    return "://" in root
 
 
 def _problem(file: LockedFile, what: str) -> Problem:

@@ -94,6 +94,16 @@ def join(root: str, *parts: str) -> str:
     return "/".join([root.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
+def is_remote(path: str) -> bool:
+    """Is it in a store (`s3://`, `hf://`), and not on the local disk?"""
+    return "://" in path
+
+
+def absolute(root: str) -> str:
+    """A root as another program finds it from anywhere: local folders from `/`."""
+    return root if is_remote(root) else str(Path(root).absolute())
+
+
 def list_names(root: str, suffix: str) -> list[str]:
     """Names (relative to `root`, sorted) of the files below it that end with `suffix`; unfinished ones are left out."""
     if store_of(root) is _STORES[""] and not Path(root).is_dir():

@@ -13,7 +13,7 @@ from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.manifest import Manifest, load
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.plan import plan as plan_mix
-from dolmino_cli.mix.populations import copies_warning, open_arrays, populations, tokenizer_warning
+from dolmino_cli.mix.populations import copies_warning, find_populations, open_arrays, populations, tokenizer_warning
 from dolmino_cli.mix.training import Training
 from dolmino_cli.report.mix_advice import advice, variant_advice
 from dolmino_cli.report.mix_cost import cost_lines
@@ -71,7 +71,7 @@ def _compared(other: str, *, arrays: str | None, scale: float) -> MixPlan:
     """The plan of the mix that this one is compared with. Raises ConfigError that says whose it is."""
     try:
         manifest = load(find_mix(other))
-        return plan_mix(manifest, populations(manifest, open_arrays(manifest, arrays_root=arrays)), scale=scale)
+        return plan_mix(manifest, find_populations(manifest, arrays_root=arrays), scale=scale)
     except ConfigError as error:
         raise ConfigError(f"cannot compare it with {other!r} (`against`): {error}") from None
 

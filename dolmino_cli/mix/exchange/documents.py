@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,9 +11,8 @@ import numpy.typing as npt
 from dolmino_cli.errors import DataError
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import provenance_name, read_provenance
-from dolmino_cli.mix.reading import SourceFile, read_documents
+from dolmino_cli.mix.reading import Hashed, SourceFile, check_sha256, read_documents
 from dolmino_cli.shards import storage
-from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.tokens.arrays import ArrayFile, TokenArrays
 from dolmino_cli.tokens.megatron import Chunk
 
@@ -46,10 +43,11 @@ def chunks_of(arrays: TokenArrays, file: ArrayFile) -> Iterator[Chunk]:
     The tokens are overwritten by the next chunk. Raises DataError as `ends_of` does, and when the tokens are not the bytes that
     arrays.json describes.
     """
-    path, dtype, digest = arrays.path(file.name), arrays.numpy_dtype, hashlib.sha256()
+    path, dtype = arrays.path(file.name), arrays.numpy_dtype
     buffer = np.empty(min(_CHUNK_BYTES // dtype.itemsize, file.tokens), dtype)
     position = 0
-    with storage.open_bytes(path) as stream:
+    with storage.open_bytes(path) as raw:
+        stream = Hashed(raw, path)
         for ends in ends_of(arrays, file):
             first = 0
             while first < len(ends):
@@ -58,13 +56,12 @@ def chunks_of(arrays: TokenArrays, file: ArrayFile) -> Iterator[Chunk]:
                 if count > len(buffer):
                     buffer = np.empty(count, dtype)
                 tokens = buffer[:count]
-                _fill(cast(io.RawIOBase, stream), tokens.view(np.uint8).data, path)
-                digest.update(tokens.view(np.uint8).data)
+                view = tokens.view(np.uint8).data
+                if stream.fill(view) < len(view):
+                    raise DataError("ends before its last token; it was cut short", path=path)
                 yield np.diff(ends[first:last], prepend=position), tokens
                 first, position = last, int(ends[last - 1])
-    if digest.hexdigest() != file.sha256:
-        problem = f"its sha256 is {digest.hexdigest()}, arrays.json says {file.sha256}; restore or rebuild it"
-        raise DataError(f"was changed after it was written: {problem}", path=path)
+        check_sha256(stream.finish(), file.sha256, path)
 
 
 def _source_file(arrays: TokenArrays, file: ArrayFile) -> SourceFile:
@@ -78,13 +75,3 @@ def _part_ends(arrays: TokenArrays, part: MixPart) -> Ends:
     if len(ends) != part.documents or (len(ends) and (int(ends[-1]) != part.tokens or int(lengths.min()) < 0)):
         raise DataError(f"has other documents than the lock's {part.documents:,} of {part.tokens:,} tokens", path=path)
     return ends
-
-
-def _fill(stream: io.RawIOBase, view: memoryview, path: str) -> None:
-    filled = 0
-    while filled < len(view):
-        with storage_errors("read", path):
-            count = stream.readinto(view[filled:])
-        if not count:
-            raise DataError("ends before its last token; it was cut short", path=path)
-        filled += count

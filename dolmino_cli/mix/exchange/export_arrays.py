@@ -14,7 +14,7 @@ import numpy as np
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.exchange.documents import chunks_of, ends_of
-from dolmino_cli.mix.exchange.what import SampledMix, SourceArraysOfMix, absolute
+from dolmino_cli.mix.exchange.what import SampledMix, SourceArraysOfMix
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.arrays import ArrayFile, TokenArrays
@@ -115,7 +115,7 @@ def plan_export(
     steps = None
     if length is not None and batch is not None:
         steps = Steps(tokens=sum(one.take for one in datasets), sequence_length=length, batch_sequences=batch)
-    places = [storage.join(prefix or absolute(root), _place(one, to)) for one in datasets]
+    places = [storage.join(prefix or storage.absolute(root), _place(one, to)) for one in datasets]
     if spaced := [place for place in places if len(place.split()) != 1]:
         raise ConfigError(
             f"{spaced[0]!r} has a space, and a line of {WEIGHTS} is parted at one; give an output without, or --prefix for where"

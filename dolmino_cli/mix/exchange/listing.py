@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dolmino_cli.kernels.keyed_hash import derive_key
 from dolmino_cli.mix.exchange.file_list import FileList, Header, ListedFile, Share
 from dolmino_cli.mix.exchange.published import key_of
-from dolmino_cli.mix.exchange.what import SampledMix, SourceArraysOfMix, What, absolute
+from dolmino_cli.mix.exchange.what import SampledMix, SourceArraysOfMix, What
 from dolmino_cli.mix.training import Training
 from dolmino_cli.shards import storage
 from dolmino_cli.tokens.arrays import ArrayFile
@@ -47,7 +47,7 @@ def _moved(files: FileList, prefix: str) -> FileList:
 
 
 def _parts(mix: SampledMix, prefix: str | None) -> FileList:
-    lock, root = mix.lock, prefix if prefix is not None else absolute(mix.arrays.root)
+    lock, root = mix.lock, prefix if prefix is not None else storage.absolute(mix.arrays.root)
     name = lock.manifest.name
     files = tuple(ListedFile(path=storage.join(root, file.name), source=name, tokens=file.tokens) for file in mix.arrays.files)
     settings = _settings(name, lock.manifest.seed, lock.manifest.tokenizer, lock.manifest.training, lock.sequence_length)
@@ -99,7 +99,7 @@ def shares_of_sources(what: SourceArraysOfMix, *, prefix: str | None) -> FileLis
 
 
 def _root(what: SourceArraysOfMix, name: str, prefix: str | None) -> str:
-    return (storage.join(prefix, name) if prefix is not None else absolute(what.arrays[name].root)).rstrip("/")
+    return (storage.join(prefix, name) if prefix is not None else storage.absolute(what.arrays[name].root)).rstrip("/")
 
 
 def _of_sources(

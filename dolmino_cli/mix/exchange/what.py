@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 from dolmino_cli.bundled import find
 from dolmino_cli.errors import ConfigError
@@ -120,8 +119,3 @@ def _taken(manifest: Manifest, arrays: Mapping[str, TokenArrays], take: Mapping[
         take=used,
         untaken=tuple(name for name in arrays if name not in used),
     )
-
-
-def absolute(root: str) -> str:
-    """A root as another program finds it from anywhere: local folders from `/`."""
-    return root if "://" in root else str(PurePosixPath(Path(root).absolute()))
