@@ -1,0 +1,1 @@
+"""What a checkpoint scores, with the discipline of the paper."""

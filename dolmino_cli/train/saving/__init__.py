@@ -1,0 +1,1 @@
+"""Checkpoints that a run of any size goes on from."""
