@@ -23,6 +23,7 @@ from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
+from dolmino_cli.cli import soup as soup_verb
 from dolmino_cli.cli import trace as trace_verb
 from dolmino_cli.errors import DolminoError
 
@@ -52,6 +53,7 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.command("soup")(soup_verb.soup)
 app.command("report")(report_verb.report)
 
 

@@ -34,6 +34,13 @@ def checkpoint_folder(name: str, revision: str | None = None) -> Path:
     return found
 
 
+def local_output(output: str) -> Path:
+    """An output folder, which is on a disk. Raises ConfigError for what is elsewhere."""
+    if "://" in output:
+        raise ConfigError(f"--output {output} is not on a disk; checkpoints and results are written to a local or shared folder")
+    return Path(output)
+
+
 def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 

@@ -77,11 +77,16 @@ def _record(plan: SoupPlan, hashes: Mapping[Path, dict[str, str]]) -> dict[str, 
     return {"version": 1, "dolmino": __version__, "summed_in": "fp32", "dtype": plan.dtype, "ingredients": ingredients}
 
 
+def check_output(output: Path) -> None:
+    """Raise ConfigError where something is that is no soup, before any work is done for one."""
+    if output.exists() and read_object(output / RECORD) is None:
+        raise ConfigError(f"{output} is there and is no soup; give another --output, or remove it")
+
+
 def _check_same(output: Path, record: dict[str, Any]) -> None:
     """Raise ConfigError unless the output is the soup of this record; where its ingredients lay does not matter."""
-    there = read_object(output / RECORD)
-    if there is None:
-        raise ConfigError(f"{output} is there and is no soup; give another --output, or remove it")
+    check_output(output)
+    there = read_object(output / RECORD) or {}
     files = there.pop("files", {})
     for known in (there, record := json.loads(json.dumps(record))):
         known.pop("dolmino", None)
