@@ -89,7 +89,7 @@ def test_a_command_that_fails_says_its_last_lines_and_nothing_is_left(soup, made
         MetricCommand(command=f"{sys.executable} -c 'print(\"noise\")' {{checkpoint}}").score(made)
     with pytest.raises(RunFailed, match="did not print a number as its last line: nan"):
         MetricCommand(command="sh -c 'echo nan' {checkpoint}").score(made)
-    with pytest.raises(ConfigError, match="does not say .checkpoint"):
+    with pytest.raises(ConfigError, match=r"does not say .checkpoint"):
         MetricCommand(command="score")
 
 
