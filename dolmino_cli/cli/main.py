@@ -12,6 +12,7 @@ import typer
 from dolmino_cli import __version__
 from dolmino_cli.cli import classifier as classifier_verbs
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
+from dolmino_cli.cli import eval as eval_verb
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import generate as generate_verbs
 from dolmino_cli.cli import join as join_verbs
@@ -54,6 +55,7 @@ app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
 app.command("soup")(soup_verb.soup)
+app.command("eval")(eval_verb.evaluate)
 app.command("report")(report_verb.report)
 
 

@@ -54,7 +54,8 @@ def soup(
     Examples:
       dolmino soup runs/seed42 runs/seed42069 runs/seed666 -o soup
       dolmino soup runs/100b-1110 runs/100b-2662 runs/300b --weights 1,1,2 -o soup
-      dolmino soup runs/* -o soup --greedy --metric 'dolmino eval {checkpoint} --task gsm8k-star --number'
+      dolmino soup runs/* -o soup --greedy --metric-key gsm8k-star.exact_match,strict-match \\
+        --metric 'dolmino eval {checkpoint} --task gsm8k-star --json'
     """
     from dolmino_cli.cli.run_soup import run_soup
 
