@@ -74,7 +74,7 @@ def _download(file: Wanted, target: Path) -> None:
                 left = block[:count]
                 while left:
                     left = left[out.write(left) :]
-        found, size = hashed.finish(), partial.stat().st_size
+            found, size = hashed.finish(), out.tell()
         if size != file.bytes:
             raise StorageError(f"{file.path}: {size:,} bytes arrived of {file.bytes:,}; run the command again")
         if found != file.sha256:

@@ -38,8 +38,9 @@ class WholeParts(LocalParts):
 
     def prepare(self, *, rank: int, world_size: int, say: Callable[[str], None]) -> None:
         """Every machine fetches all files; its ranks share the work."""
-        say(f"fetching {self._stored.root} ({_total(wanted_files(self._stored)):,.1f} GB) into {self._folder}")
-        fetch_files(wanted_files(self._stored), self._folder, begin_at=rank / world_size)
+        files = wanted_files(self._stored)
+        say(f"fetching {self._stored.root} ({_size(_total(files))}) into {self._folder}")
+        fetch_files(files, self._folder, begin_at=rank / world_size)
 
 
 class RangedParts(LocalParts):
@@ -80,15 +81,14 @@ def open_parts(mix: MixForTraining, *, cache: Path | None = None, cache_bytes: i
     folder = cache / mix.identity["parts_sha256"][:16]
     others = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file() and folder not in path.parents)
     whole, needed = (_total(wanted_files(mix, arrays=arrays)) for arrays in (True, False))
-    room = (cache_bytes - others) / 1e9
-    if whole <= room:
+    if whole <= cache_bytes - others:
         return WholeParts(mix, folder)
-    if needed <= room:
+    if needed <= cache_bytes - others:
         return RangedParts(mix, folder)
-    held = f" beside the {others / 1e9:,.1f} GB that are in {cache}" if others else ""
+    held = f" beside the {_size(others)} that {cache} holds of others" if others else ""
     raise ConfigError(
-        f"a cache of {cache_bytes / 1e9:,.1f} GB is too small{held}: the documents of {mix.root} take {needed:,.1f} GB; give it"
-        f" more room, or another folder (the whole mix takes {whole:,.1f} GB)"
+        f"a cache of {_size(cache_bytes)} is too small{held}: the documents of {mix.root} take {_size(needed)} (the whole mix"
+        f" {_size(whole)}); give it more room, or another folder"
     )
 
 
@@ -104,6 +104,9 @@ def _wanted(mix: MixForTraining, arrays: bool) -> Iterator[Wanted]:
             yield Wanted(path=mix.files[name].path, name=name, bytes=mix.files[name].bytes, sha256=sha256)
 
 
-def _total(files: Sequence[Wanted]) -> float:
-    """Gigabytes."""
-    return sum(file.bytes for file in files) / 1e9
+def _total(files: Sequence[Wanted]) -> int:
+    return sum(file.bytes for file in files)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size:,} bytes"
