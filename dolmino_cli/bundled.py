@@ -1,5 +1,5 @@
-"""Bundled name -> file: `filters/<name>.yaml`, `filters/rewrites/<name>.yaml`, `mixes/<name>.yaml` and `train/presets/<name>.yaml`
-ship in the package.
+"""Bundled name -> file: `filters/<name>.yaml`, `filters/rewrites/<name>.yaml`, `mixes/<name>.yaml` and
+`train/presets/<name>.yaml` ship in the package.
 
 A name with `/` or ending in .yaml/.yml/.json is that exact file; a bare name is a bundled one. Nothing is guessed from
 the working directory.

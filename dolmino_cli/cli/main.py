@@ -24,6 +24,7 @@ from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
 from dolmino_cli.cli import trace as trace_verb
+from dolmino_cli.cli import train as train_verb
 from dolmino_cli.errors import DolminoError
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.command("train")(train_verb.train)
 app.command("report")(report_verb.report)
 
 

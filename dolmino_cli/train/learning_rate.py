@@ -13,8 +13,8 @@ from dolmino_cli.errors import ConfigError
 class Cosine:
     """The schedule of stage 1, to start at its value of `step`: linear warm-up, then a cosine to `end_fraction` of the peak.
 
-    OLMo 2 1B at step 1,907,359 of a cosine over 5T tokens, after a warm-up over 8.39B (4,000 steps, twice the others'): 7.4487e-5,
-    what its stage 2 starts at (allenai/OLMo, OLMo2-1B-stage1.yaml and OLMo2-1B-stage2-seed42.yaml).
+    OLMo 2 1B at step 1,907,359 of a cosine over 5T tokens, after a warm-up over 8.39B (4,000 steps, the others have 2,000):
+    7.4487e-5, what its stage 2 starts at (allenai/OLMo, OLMo2-1B-stage1.yaml and OLMo2-1B-stage2-seed42.yaml).
     """
 
     peak: float
