@@ -44,7 +44,7 @@ def memory_of(sizes: Sizes, hardware: Hardware, *, sequence_length: int, gpus: i
 
     - `none`: both residuals and both normed inputs (4 widths), queries, keys and values before and after the rotation, the
       attention's output, and three times the inner width; half as much again without torch.compile, which stores less;
-    - `selective`: one residual, the attention's output, and half of all projections' outputs;
+    - `selective`: one residual, the attention's output, and every second projection's: queries, values, gate, down;
     - `full`: one residual.
 
     The two latter hold one whole layer besides, while it is computed again. Not measured on a GPU yet.
@@ -52,11 +52,11 @@ def memory_of(sizes: Sizes, hardware: Hardware, *, sequence_length: int, gpus: i
     compute = _BF16 if hardware.precision == "bf16" else _FP32
     shards = max(1, gpus // hardware.replicas)
     tokens = hardware.micro_batch_sequences * sequence_length
-    projections = 2 * sizes.width + sizes.query_width + 2 * sizes.key_value_width + 2 * sizes.inner
     layer = 4 * sizes.width + 3 * sizes.query_width + 4 * sizes.key_value_width + 3 * sizes.inner
     if not hardware.compile:
         layer += layer // 2
-    stored = {"none": layer, "selective": sizes.width + sizes.query_width + projections // 2, "full": sizes.width}
+    selective = 2 * sizes.width + 2 * sizes.query_width + sizes.key_value_width + sizes.inner
+    stored = {"none": layer, "selective": selective, "full": sizes.width}
     kept = stored[hardware.activation_checkpointing]
     again = 0 if hardware.activation_checkpointing == "none" else layer
     largest = max(sizes.block_parameters, sizes.embedding_parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dolmino_cli.train.shapes import shape
 
 CONFIG = "config.json"
 _TOKENIZER = "tokenizer.json"
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+\Z")
 
 
 def config_of_run(run: Run) -> dict[str, Any]:
@@ -24,6 +26,8 @@ def config_of_run(run: Run) -> dict[str, Any]:
     folder = _folder(run.checkpoint)
     if folder is None:
         return _json(_of_hub(run, CONFIG))
+    if run.revision is not None:
+        raise ConfigError(f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out")
     if (folder / CONFIG).is_file():
         return _json(folder / CONFIG)
     if (folder / STATE).is_file() or (folder / "checkpoints").is_dir():
@@ -51,7 +55,7 @@ def _folder(checkpoint: str) -> Path | None:
         return path
     if "://" in checkpoint:
         raise ConfigError(f"checkpoint {checkpoint!r}: copy it to a local or shared folder, and give that")
-    if checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1:
+    if not _HUB_ID.match(checkpoint):
         raise ConfigError(f"no checkpoint folder {checkpoint!r}; give a folder that is there, or a hub id org/name")
     return None
 

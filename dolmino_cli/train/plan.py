@@ -56,8 +56,8 @@ def _storage(checked: Checked, sizes: Sizes) -> str:
     saving = checked.run.saving
     exported = (2 if saving.export_dtype == "bf16" else 4) * sizes.parameters if saving.export else 0
     return (
-        f"{12 * sizes.parameters / 1e9:,.1f} GB a checkpoint, one every {saving.every_steps:,} steps; the newest {saving.keep} and"
-        f" the last are kept, one more is being written; exported model {exported / 1e9:,.1f} GB"
+        f"{12 * sizes.parameters / 1e9:,.1f} GB a checkpoint, one every {saving.every_steps:,} steps; the newest {saving.keep}"
+        f" and the last are kept, one more is being written; exported model {exported / 1e9:,.1f} GB"
     )
 
 

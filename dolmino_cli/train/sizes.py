@@ -21,6 +21,7 @@ class _Family:
 _FAMILIES = {
     "llama": _Family(),
     "mistral": _Family(),
+    "granite": _Family(),
     "qwen2": _Family(qkv_bias=True),
     "qwen3": _Family(qk_norm="head"),
     "olmo": _Family(norms=0),
