@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+import sys
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from dolmino_cli.cli.amounts import parse_size
-from dolmino_cli.cli.console import remark, show
+from dolmino_cli.cli.console import PLAIN_LINE_EVERY_SECONDS, remark, show
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.report.amounts import big_tokens
+from dolmino_cli.report.amounts import big_tokens, duration
 from dolmino_cli.train.devices import DEVICES, Device, device_named, found_gpu
 from dolmino_cli.train.plan import Hosts, plan_rows
-from dolmino_cli.train.preflight import preflight
+from dolmino_cli.train.preflight import check_libraries, preflight
 from dolmino_cli.train.read_run import presets, read_run, run_yaml
+from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.shapes import SHAPES
 from dolmino_cli.train.sizes import sizes_of
+
+if TYPE_CHECKING:
+    from dolmino_cli.train.watch.readings import Reading
 
 
 def run_train(
@@ -50,11 +59,47 @@ def run_train(
             show(f"{what:<14}{line}")
         show("nothing was written")
         return
+    check_libraries(run)
     if int(os.environ.get("RANK", "0")) == 0:
-        # Refused once, by one rank: torchrun ends the others.
+        # Refused once, by one rank; what started the others ends them.
         checked = preflight(run, gpus=world_size, gpu_bytes=hosts.gpu_bytes)
         for line in checked.remarks:
             remark(f"note: {line}")
+    _train(run)
+
+
+def _train(run: Run) -> None:
+    from dolmino_cli.train.train import train
+
+    trained = train(run, say=remark, progress=_Progress())
+    if trained.stopped_by == "SIGINT":
+        raise typer.Exit(130)
+
+
+class _Progress:
+    """A line per reading, at most one a second on a terminal and one in ten elsewhere."""
+
+    def __init__(self) -> None:
+        self._said = -math.inf
+
+    def __call__(self, reading: Reading) -> None:
+        now = time.monotonic()
+        if reading.step < reading.steps and now - self._said < (1.0 if sys.stderr.isatty() else PLAIN_LINE_EVERY_SECONDS):
+            return
+        self._said = now
+        said = [
+            f"step {reading.step:,}/{reading.steps:,}",
+            f"loss {reading.loss:.4f}",
+            f"learning rate {reading.learning_rate:.3e}",
+            f"gradient norm {reading.gradient_norm_mean:.3g}",
+            f"{reading.tokens_per_second_per_gpu:,.0f} tokens/s a GPU",
+        ]
+        said += [f"MFU {100 * reading.mfu_full:.1f} %"] if reading.mfu_full is not None else []
+        said += [f"at most {reading.kilowatt_hours:,.2f} kWh"] if reading.kilowatt_hours is not None else []
+        said += [f"{reading.memory_peak_gib:.1f} GiB"] if reading.memory_peak_gib is not None else []
+        said += [f"{reading.left_out_steps} updates left out"] if reading.left_out_steps else []
+        said += [f"about {duration(reading.seconds_left)} left"] if reading.step < reading.steps else []
+        remark(", ".join(said))
 
 
 def list_presets() -> None:

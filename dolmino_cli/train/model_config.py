@@ -9,7 +9,7 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
 from dolmino_cli.train.run_file import Run
-from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of
+from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
 from dolmino_cli.train.shapes import shape
 
 CONFIG = "config.json"
@@ -30,9 +30,11 @@ def config_of_run(run: Run) -> dict[str, Any]:
         raise ConfigError(f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out")
     if (folder / CONFIG).is_file():
         return _json(folder / CONFIG)
-    if (folder / STATE).is_file() or (folder / "checkpoints").is_dir():
+    if (folder / STATE).is_file():
         return checkpoint_of(folder).state().model
-    raise ConfigError(f"checkpoint {run.checkpoint!r} holds no {CONFIG}; give a folder of save_pretrained, or a run's output")
+    if found := checkpoints_of(folder):
+        raise ConfigError(f"checkpoint {run.checkpoint!r} is a run's output; give its model, or a checkpoint in it: {found[-1].folder}")
+    raise ConfigError(f"checkpoint {run.checkpoint!r} holds no {CONFIG}; give a folder of save_pretrained, or a run's checkpoint")
 
 
 def tokenizer_of_run(run: Run) -> Path | None:

@@ -45,7 +45,7 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
     StorageError, MissingExtra.
     """
     if not planning:
-        _check_libraries(run)
+        check_libraries(run)
     resumes = _check_output(run, planning)
     config = config_of_run(run)
     _check_model(run, config)
@@ -81,7 +81,8 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
     )
 
 
-def _check_libraries(run: Run) -> None:
+def check_libraries(run: Run) -> None:
+    """Raise MissingExtra for what the run needs and is not installed. Nothing is imported."""
     wanted = [("torch", "train"), ("transformers", "train"), ("safetensors", "train")]
     wanted += [("tensorboard", "tracking")] if run.watch.tensorboard else []
     wanted += [("wandb", "tracking")] if run.watch.wandb_project is not None else []
