@@ -7,15 +7,17 @@ So a run resumes on another number of GPUs, at any step, without any state but t
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.kernels.repetition import windows_repeat
-from dolmino_cli.mix.for_training import LocalParts, MixForTraining, Parts
+from dolmino_cli.mix.for_training import MixForTraining
+from dolmino_cli.mix.parts.local import Parts
+from dolmino_cli.mix.parts.remote import CACHE_BYTES, open_parts
 from dolmino_cli.mix.sampling.repeated import MAX_PERIOD, MIN_COUNT
 from dolmino_cli.mix.tracing.trainer_order import TrainerOrder
 from dolmino_cli.mix.windows import windows_of
@@ -31,14 +33,25 @@ _MOST_SOURCES = 256
 class MixData:
     """The batches of data-parallel rank `rank` of `world_size`.
 
-    Raises ConfigError for a batch that is larger than the mix or not divisible by the ranks.
+    `vocabulary_size`: ids that the model has an embedding for (None: those of the mix's tokenizer). `cache_dir` (on a disk of
+    this machine) and `cache_bytes` are for mixes on S3 (`mix.parts.remote`). Raises ConfigError for a batch that is larger than
+    the mix or not divisible by the ranks, and for a cache that is too small.
     """
 
-    def __init__(self, mix: MixForTraining, *, run: Run, rank: int, world_size: int, vocabulary_size: int | None = None) -> None:
-        """`vocabulary_size`: ids that the model has an embedding for (None: those of the mix's tokenizer)."""
+    def __init__(
+        self,
+        mix: MixForTraining,
+        *,
+        run: Run,
+        rank: int,
+        world_size: int,
+        vocabulary_size: int | None = None,
+        cache_dir: Path | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
         if len(mix.sources) > _MOST_SOURCES:
             raise ConfigError(f"{mix.root} has {len(mix.sources)} sources; training tells apart {_MOST_SOURCES} at most")
-        self._mix, self._run, self._rank = mix, run, rank
+        self._mix, self._run, self._rank, self._world_size = mix, run, rank, world_size
         self._length = run.sequence_length
         self._ids_below = min(mix.vocabulary_size, vocabulary_size or mix.vocabulary_size)
         part_windows = windows_of([part.tokens for part in mix.parts], self._length)
@@ -52,8 +65,15 @@ class MixData:
         self._order = dataclasses.replace(order, epochs=epochs)
         self.sources = mix.sources
         """Names, by the numbers in `StepBatch.sources_RL`."""
-        self._parts: Parts = LocalParts(mix)
-        self._repeated = functools.cache(self._parts.repeated)
+        self._parts: Parts = open_parts(mix, cache=cache_dir, cache_bytes=cache_bytes)
+
+    def verify(self, say: Callable[[str], None]) -> None:
+        """Once per start, by every rank, before its first step: are the arrays those that the lock names?
+
+        Each rank takes its share, so that together they read everything once; a mix on S3 is fetched meanwhile. Raises DataError
+        naming a changed file, on the rank that found it: ranks have to tell each other.
+        """
+        self._parts.prepare(rank=self._rank, world_size=self._world_size, say=say)
 
     def windows_of_step(self, step: int) -> npt.NDArray[np.int64]:
         """All ranks' windows of a step (the first is 1), in the batch's order: row r of rank k is number r x world_size + k."""
@@ -80,8 +100,9 @@ class MixData:
         positions_RL = np.empty((rows, length), np.int32) if self._run.loss.document_masking else None
         parts_R = np.searchsorted(self._first_windows, windows_R, side="right") - 1
         numbers_R = windows_R - self._first_windows[parts_R]
-        for row, (part, number) in enumerate(zip(parts_R.tolist(), numbers_R.tolist(), strict=True)):
-            ids_L = self._parts.tokens(part, number * length, (number + 1) * length)
+        places = list(zip(parts_R.tolist(), numbers_R.tolist(), strict=True))
+        ids_R = self._parts.windows([(part, number * length) for part, number in places], length)
+        for row, ((part, number), ids_L) in enumerate(zip(places, ids_R, strict=True)):
             ids_RL[row] = self._checked(ids_L, part, number)
             self._mask(counts_RL[row], ids_L, part, number)
             self._place(sources_RL[row], None if positions_RL is None else positions_RL[row], part, number)
@@ -106,7 +127,7 @@ class MixData:
         if masked == "keep":
             return
         if self._length == self._mix.lock.sequence_length:
-            repeats = bool(self._repeated(part)[number])
+            repeats = bool(self._parts.repeated(part)[number])
         else:  # windows of another length are other windows
             repeats = bool(windows_repeat(ids_L, self._length, MAX_PERIOD, MIN_COUNT)[0])
         if repeats:
