@@ -7,10 +7,8 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-
-import torch
 
 from dolmino_cli.errors import DolminoError, RunFailed
 from dolmino_cli.train.data.step_batch import StepBatch
@@ -35,11 +33,13 @@ class Loop:
     readings: Readings
     files: MetricFiles | None
     trackers: list[Tracker]
-    """None and empty but on rank 0."""
+    """Rank 0's; None and empty on others."""
     watchdog: Watchdog
     signals: StopSignals
     progress: Callable[[Reading], None]
     step: int
+    saved_step: int
+    """Of the newest checkpoint."""
 
     def run(self) -> bool:
         """Make the steps that are left. Returns whether all are done; not, where a signal came: a checkpoint is written then.
@@ -49,48 +49,48 @@ class Loop:
         prepared, settings = self.prepared, self.prepared.run
         with garbage_collected_by_hand(), closing(self._batches()) as batches:
             for batch in batches:
-                if batch is None:
-                    break
                 self._step(batch)
-                done = self.step == prepared.steps
-                saves = done or self.step % settings.saving.every_steps == 0
+                saves = self.step == prepared.steps or self.step % settings.saving.every_steps == 0
                 if saves or self.step % settings.watch.every_steps == 0:
                     self._read()
                 if saves:
                     self._save()
-                self.saver.look()
                 if self.step % settings.watch.collect_garbage_every_steps == 0:
                     gc.collect(1)
-            if self.step < prepared.steps and prepared.saved_step != self.step:
-                self._read()
-                self._save()
-        self.watchdog.doing("writing the last checkpoint")
-        self.saver.finish()
+        if self.step != self.saved_step:
+            self._read()
+            self._save()
+        self.watchdog.doing(f"the checkpoint of step {self.step}")
+        with prepared.ranks.together():
+            self.saver.finish()
         return self.step == prepared.steps
 
-    def _batches(self) -> Iterator[StepBatch | None]:
-        """The batches of the steps left; None where a rank was told to stop.
+    def _batches(self) -> Iterator[StepBatch]:
+        """The batches of the steps that are left, as long as no rank is asked to stop.
 
-        The hosts agree on every step before it is made, so none waits in a collective for one that has left. That costs their
-        run-ahead of the devices a round trip, and the devices nothing.
+        The hosts agree on every step before it is made, so that none waits in a collective for one that has left. They run ahead
+        of their devices, which this costs nothing.
         """
         prepared = self.prepared
         with closing(prepared.data.ahead(self.step + 1, prepared.steps)) as read:
             while self.step < prepared.steps:
                 self.watchdog.doing(f"step {self.step + 1}")
-                batch, error, since = None, None, time.perf_counter()
+                error = batch = None
+                since = time.perf_counter()
                 try:
+                    self.saver.look()
                     batch = next(read)
                 except DolminoError as caught:
                     error = caught
                 self.readings.data_wait_seconds += time.perf_counter() - since
-                said = _FAILED if error is not None else _STOP if self.signals.asked else _GO_ON
-                agreed = prepared.ranks.most(said)
+                agreed = prepared.ranks.most(_FAILED if error else _STOP if self.signals.asked else _GO_ON)
                 if error is not None:
                     raise error
                 if agreed == _FAILED:
                     raise SystemExit(1)
-                yield batch if agreed == _GO_ON else None
+                if agreed == _STOP or batch is None:
+                    return
+                yield batch
 
     def _step(self, batch: StepBatch) -> None:
         prepared = self.prepared
@@ -104,19 +104,22 @@ class Loop:
         if not self.readings.waiting:
             return
         lines, reading = self.readings.read()
-        if self.files is not None:
-            self.files.write([asdict(line) for line in lines], asdict(reading))
-            for tracker in self.trackers:
-                tracker.write(reading.step, numbers_of(asdict(reading)))
-            self.progress(reading)
-        for line in lines:
-            if not all(map(math.isfinite, (line.loss, line.z, line.gradient_norm))):
-                raise RunFailed(self._not_finite(line))
+        with self.prepared.ranks.together():
+            if self.files is not None:
+                self.files.write([asdict(line) for line in lines], asdict(reading))
+                for tracker in self.trackers:
+                    tracker.write(reading.step, numbers_of(asdict(reading)))
+                self.progress(reading)
+            for line in lines:
+                if not all(map(math.isfinite, (line.loss, line.z, line.gradient_norm))):
+                    raise RunFailed(self._not_finite(line))
 
     def _save(self) -> None:
         self.watchdog.doing(f"the checkpoint of step {self.step}")
+        with self.prepared.ranks.together():
+            self.saver.finish()
         self.saver.begin(self.prepared.tensors(), self.prepared.state(self.step))
-        self.prepared.saved_step = self.step
+        self.saved_step = self.step
 
     def _not_finite(self, line: StepLine) -> str:
         run, windows = self.prepared.run, self.prepared.data.windows_of_step(line.step)
@@ -124,15 +127,15 @@ class Loop:
         epochs = -(-line.step // self.prepared.data.steps_per_epoch)
         trace += f" --epochs {epochs}" if epochs > 1 else ""
         return (
-            f"step {line.step:,}: loss {line.loss}, squared log-sum-exp {line.z}, gradient norm {line.gradient_norm}. Its update was"
-            f" left out, and the run ended at step {self.step:,}; the checkpoint before is kept. It trained on windows"
+            f"step {line.step:,}: loss {line.loss}, squared log-sum-exp {line.z}, gradient norm {line.gradient_norm}. Its update"
+            f" was left out, and the run ended at step {self.step:,}; the checkpoint before is kept. It trained on windows"
             f" {', '.join(map(str, windows.tolist()))}; their documents: {trace} --sequence-length {run.sequence_length}"
         )
 
 
 @contextmanager
 def garbage_collected_by_hand() -> Iterator[None]:
-    """Python's collector stops for as long: were it to run when it likes, on every rank at another time, all would wait for each."""
+    """No collector of Python's own meanwhile: each rank's would run at another time, and all others would wait for it."""
     was_enabled = gc.isenabled()
     gc.disable()
     gc.collect(1)
@@ -141,15 +144,3 @@ def garbage_collected_by_hand() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-@contextmanager
-def synchronizations_shown(device: torch.device, *, shown: bool) -> Iterator[None]:
-    """Let torch warn of every place where the host waits for the GPU."""
-    if not shown or device.type != "cuda":
-        yield
-        return
-    torch.cuda.set_sync_debug_mode("warn")
-    with suppress(Exception):
-        yield
-    torch.cuda.set_sync_debug_mode("default")

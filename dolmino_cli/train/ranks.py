@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from dolmino_cli.errors import ConfigError, DolminoError
+
+# Some hosts wait while others download, hash or write. One that died is noticed at once; steps that hang are the watchdog's.
+_HOSTS_WAIT = timedelta(hours=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +35,6 @@ class Ranks:
         """Is this the one that writes and speaks?"""
         return self.rank == 0
 
-    def mesh(self, replicas: int) -> DeviceMesh:
-        """FSDP over all ranks; with `replicas`, HSDP: neighbours in rank, which share a node, hold one copy. Raises ConfigError."""
-        if self.world_size % replicas:
-            raise ConfigError(
-                f"hardware.replicas is {replicas}, which does not divide the {self.world_size} processes of the run"
-            )
-        if replicas == 1:
-            return init_device_mesh(self.device.type, (self.world_size,), mesh_dim_names=("shard",))
-        shape = (replicas, self.world_size // replicas)
-        return init_device_mesh(self.device.type, shape, mesh_dim_names=("replicate", "shard"))
-
     def most(self, value: int) -> int:
         """The largest of all ranks' values: a wait of the hosts for each other, not for their GPUs."""
         if self.world_size == 1:
@@ -57,6 +48,12 @@ class Ranks:
         held = [value]
         dist.broadcast_object_list(held, src=0, group=self.host_group)
         return held[0]
+
+    def of_all(self, value: Any) -> list[Any]:
+        """What each rank holds, by rank, on all ranks."""
+        held: list[Any] = [None] * self.world_size
+        dist.all_gather_object(held, value, group=self.host_group)
+        return held
 
     def wait(self) -> None:
         """Until all hosts are here."""
@@ -95,7 +92,7 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     begun_here = not dist.is_initialized()
     if begun_here:
-        # Either kind of launch leaves collectives that hang to our own watchdog, which says more than theirs.
+        # Later than our own watchdog, which says more.
         timeout = timedelta(seconds=timeout_seconds + 60)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         if "RANK" in os.environ:
@@ -107,8 +104,8 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
             rank=dist.get_rank(),
             world_size=dist.get_world_size(),
             device=device,
-            host_group=dist.new_group(backend="gloo"),
-            saving_group=dist.new_group(backend="gloo"),
+            host_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
+            saving_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
         )
     finally:
         if begun_here:

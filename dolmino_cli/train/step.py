@@ -25,7 +25,8 @@ class Measured:
     """One step's figures on the device, equal on all ranks (S: sources of the mix)."""
 
     sums: Tensor
-    """float64, over the batch: cross-entropy, squared log-sum-exp; by source S cross-entropies, S targets that counted, S targets."""
+    """float64, over the batch: cross-entropy, squared log-sum-exp; then by source S cross-entropies, S targets that counted, and
+    S targets in all."""
     denominator: Tensor
     """What the step's loss was divided by."""
     norm: Tensor

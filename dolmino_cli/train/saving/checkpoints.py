@@ -1,7 +1,7 @@
 """`OUTPUT/checkpoints/step-0001000`: which there are, what run they are of, and which are to go. Without torch.
 
-A checkpoint is a folder of torch.distributed.checkpoint's with `state.json` beside it. It is written as `step-0001000.partial` and
-renamed when every rank has written and synced its files, so that a folder with the whole name is whole.
+A checkpoint is a folder of torch.distributed.checkpoint's with `state.json` beside it. It is written as
+`step-0001000.partial` and renamed when every rank has written and synced its files: a folder with the whole name is whole.
 """
 
 from __future__ import annotations

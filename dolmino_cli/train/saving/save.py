@@ -38,8 +38,8 @@ class Saver:
         )
 
     def begin(self, tensors: dict[str, Any], state: State) -> None:
-        """Copy the tensors, and write them from a thread. All ranks call it at the same step. Raises StorageError."""
-        self.finish()
+        """Copy the tensors, and write them from a thread. All ranks call it at the same step, after finish()."""
+        assert self._begun is None
         partial = folder_of(self._output, state.step)
         partial = partial.with_name(partial.name + PARTIAL)
         written = dcp.async_save(

@@ -6,33 +6,40 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed.checkpoint as dcp
-from torch import nn
+from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
 from dolmino_cli.errors import ConfigError, DataError, first_line
+from dolmino_cli.train.model.build import TrainedModel
+from dolmino_cli.train.model.weights_in import named_weights
 from dolmino_cli.train.optimizer import AdamW
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.skip_step import SkipHistory
 
 
-def tensors_of(weights: dict[str, nn.Parameter], optimizer: AdamW, history: SkipHistory | None) -> dict[str, Any]:
+def trained_weights(model: TrainedModel) -> dict[str, Tensor]:
+    """A model's weights by Hugging Face's names, a tied one once; writing into them loads them."""
+    return {name: weight.detach() for name, weight in named_weights(model)}
+
+
+def tensors_of(weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistory | None) -> dict[str, Any]:
     """What a checkpoint holds: views of the run's own tensors, sharded as they are."""
     found: dict[str, Any] = {
-        "weights": {name: weight.detach() for name, weight in weights.items()},
+        "weights": weights,
         "moments": optimizer.moments(),
     }
     return found if history is None else {**found, "skip_history": history.values_2W}
 
 
-def load_run(folder: Path, weights: dict[str, nn.Parameter], optimizer: AdamW, history: SkipHistory | None, ranks: Ranks) -> None:
+def load_run(folder: Path, weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistory | None, ranks: Ranks) -> None:
     """Put a run back where its checkpoint stands. Raises DataError."""
     _load(folder, tensors_of(weights, optimizer, history), ranks)
     optimizer.moments_were_loaded()
 
 
-def load_weights(folder: Path, weights: dict[str, nn.Parameter], ranks: Ranks) -> None:
+def load_weights(folder: Path, weights: dict[str, Tensor], ranks: Ranks) -> None:
     """Start from the weights of another run's checkpoint. Raises DataError, ConfigError."""
-    _load(folder, {"weights": {name: weight.detach() for name, weight in weights.items()}}, ranks)
+    _load(folder, {"weights": weights}, ranks)
 
 
 def load_moments(folder: Path, optimizer: AdamW, ranks: Ranks) -> None:
@@ -51,9 +58,8 @@ def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
             found = getattr(held.get(name), "size", None)
             if found is None or tuple(found) != tuple(tensor.shape):
                 what = "nothing" if found is None else f"shape {list(found)}"
-                raise ConfigError(
-                    f"{folder} has {what} for {name}, this model has shape {list(tensor.shape)}; give a checkpoint of the same model"
-                )
+                problem = f"{folder} has {what} for {name}, this model has shape {list(tensor.shape)}"
+                raise ConfigError(f"{problem}; give a checkpoint of the same model")
     try:
         dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
     except CheckpointException as error:

@@ -29,9 +29,7 @@ class MetricFiles:
                 partial.write_text("".join(_line(line) for line in kept))
                 partial.replace(path)
         except OSError as error:
-            raise StorageError(
-                f"metrics cannot be written to {folder}: {error.strerror}; make room, or write elsewhere"
-            ) from None
+            raise StorageError(f"metrics cannot be written to {folder}: {error.strerror}; make room") from None
 
     def write(self, steps: Iterable[Mapping[str, Any]], reading: Mapping[str, Any]) -> None:
         """Append the steps since the last reading, and the reading."""

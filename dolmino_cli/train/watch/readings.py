@@ -68,7 +68,7 @@ class Reading:
     tokens_per_second: float
     tokens_per_second_per_gpu: float
     mfu_full: float | None
-    """Model FLOPs utilisation, 0 to 1, attention over the whole window (throughput.py); None where device or model is not known."""
+    """Model FLOPs utilisation, 0 to 1, attention over the whole window; None where device or model is not known (throughput)."""
     mfu_causal: float | None
     kilowatt_hours: float | None
     """At most so much, since the process started."""
@@ -108,6 +108,11 @@ class Readings:
         scalars = [value.to(torch.float64).reshape(1) for value in (measured.denominator, measured.norm, measured.left_out)]
         self._rows.append(torch.cat([*scalars, measured.sums]))
         self._known.append((step, rate, windows_sha256))
+
+    @property
+    def waiting(self) -> bool:
+        """Was a step added since the last reading?"""
+        return bool(self._rows)
 
     def read(self) -> tuple[list[StepLine], Reading]:
         """All that was added since the last reading, at least one step. Waits for the device."""

@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class StopSignals:
-    """`asked` says whether one came to this process. A second SIGINT, such as Ctrl-C by one who does not want to wait, ends it."""
+    """`asked` says whether one came to this process. A second SIGINT (Ctrl-C by one who does not want to wait) ends it."""
 
     def __init__(self) -> None:
         self.asked: str | None = None

@@ -40,9 +40,9 @@ class Watchdog:
                 continue
             self._say(
                 f"dolmino: error: {self._who} has been in {self._doing} for {waited:,.0f} s (watch.timeout_seconds"
-                f" {self._timeout_seconds:,.0f}); where its threads stand follows, and it ends. Run the same command to go on from"
-                " the last checkpoint"
+                f" {self._timeout_seconds:,.0f}); where its threads stand follows, and it ends. Run the same command to go on"
+                " from the last checkpoint"
             )
-            faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
+            faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
             # Not an exception: the main thread hangs in a call that never returns.
             os._exit(1)
