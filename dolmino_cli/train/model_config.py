@@ -27,13 +27,17 @@ def config_of_run(run: Run) -> dict[str, Any]:
     if folder is None:
         return _json(_of_hub(run, CONFIG))
     if run.revision is not None:
-        raise ConfigError(f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out")
+        raise ConfigError(
+            f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out"
+        )
     if (folder / CONFIG).is_file():
         return _json(folder / CONFIG)
     if (folder / STATE).is_file():
         return checkpoint_of(folder).state().model
     if found := checkpoints_of(folder):
-        raise ConfigError(f"checkpoint {run.checkpoint!r} is a run's output; give its model, or a checkpoint in it: {found[-1].folder}")
+        raise ConfigError(
+            f"checkpoint {run.checkpoint!r} is a run's output; give its model, or a checkpoint in it: {found[-1].folder}"
+        )
     raise ConfigError(f"checkpoint {run.checkpoint!r} holds no {CONFIG}; give a folder of save_pretrained, or a run's checkpoint")
 
 
