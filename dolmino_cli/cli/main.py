@@ -26,6 +26,7 @@ from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
 from dolmino_cli.cli import soup as soup_verb
 from dolmino_cli.cli import trace as trace_verb
+from dolmino_cli.cli import train as train_verb
 from dolmino_cli.errors import DolminoError
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
 app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
+app.command("train")(train_verb.train)
 app.command("report")(report_verb.report)
 
 

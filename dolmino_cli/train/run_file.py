@@ -164,6 +164,8 @@ class Run:
     learning_rate: LearningRate
     seed: int
     """Of the order of the windows, and of random weights."""
+    seeds: tuple[int, ...] = ()
+    """Those of the runs that are averaged, `seed` among them: what `--seed` is for."""
     reference: str | None = None
     """Where the numbers come from."""
     sequence_length: int = 4096
@@ -201,7 +203,7 @@ class Run:
     def decides(self) -> dict[str, Any]:
         """What makes the run this run, by name; paths do not (the mix and the weights are known by their hashes)."""
         decided = dataclasses.asdict(self)
-        for name in ("name", "reference", "mix", "output", "checkpoint", "revision", "hardware", "saving", "watch"):
+        for name in ("name", "seeds", "reference", "mix", "output", "checkpoint", "revision", "hardware", "saving", "watch"):
             del decided[name]
         decided["precision"] = self.hardware.precision
         return decided
