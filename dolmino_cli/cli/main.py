@@ -55,9 +55,9 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.command("train")(train_verb.train)
 app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
-app.command("train")(train_verb.train)
 app.command("report")(report_verb.report)
 
 
