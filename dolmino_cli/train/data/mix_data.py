@@ -16,7 +16,6 @@ import numpy.typing as npt
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.kernels.repetition import windows_repeat
 from dolmino_cli.mix.for_training import MixForTraining
-from dolmino_cli.mix.parts.local import Parts
 from dolmino_cli.mix.parts.remote import CACHE_BYTES, open_parts
 from dolmino_cli.mix.sampling.repeated import MAX_PERIOD, MIN_COUNT
 from dolmino_cli.mix.tracing.trainer_order import TrainerOrder
@@ -65,7 +64,7 @@ class MixData:
         self._order = dataclasses.replace(order, epochs=epochs)
         self.sources = mix.sources
         """Names, by the numbers in `StepBatch.sources_RL`."""
-        self._parts: Parts = open_parts(mix, cache=cache_dir, cache_bytes=cache_bytes)
+        self._parts = open_parts(mix, cache=cache_dir, cache_bytes=cache_bytes)
 
     def verify(self, say: Callable[[str], None]) -> None:
         """Once per start, by every rank, before its first step: are the arrays those that the lock names?
