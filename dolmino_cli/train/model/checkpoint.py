@@ -1,0 +1,144 @@
+"""A Hugging Face checkpoint on disk: a folder of save_pretrained, or a hub id that is downloaded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import ConfigError, DataError, MissingExtra, StorageError, first_line
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
+_HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+# All that transformers' tokenizers read; those that a folder has go on to the export.
+_TOKENIZER = (
+    "tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json tokenizer.model vocab.json vocab.txt"
+    " merges.txt chat_template.jinja chat_template.json"
+).split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A checked folder: a configuration that needs no code of its own, and weights in safetensors."""
+
+    folder: Path
+    name: str
+    """As it was asked for: a path or a hub id."""
+    config: Any
+    """transformers' PreTrainedConfig."""
+    weights: dict[str, Path]
+    """Tensor name -> the file that holds it."""
+
+    @property
+    def tokenizer_files(self) -> list[Path]:
+        """The files of its tokenizer; none where it has none."""
+        return [self.folder / name for name in _TOKENIZER if (self.folder / name).is_file()]
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The safetensors files, by name."""
+        return sorted(set(self.weights.values()))
+
+    def sha256(self) -> dict[str, str]:
+        """sha256 (hex) of every weight file by name. Reads all of them: about 1 s a GB."""
+        found = {}
+        for path in self.weight_files:
+            try:
+                with path.open("rb") as file:
+                    found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return found
+
+
+def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpoint:
+    """The checkpoint at a path, or of a hub id `owner/name`. Code that comes with it is never run; only safetensors are read.
+
+    Raises ConfigError for what is no causal language model in safetensors, StorageError where the hub cannot give it, DataError
+    for a broken file.
+    """
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise ConfigError(f"revision {revision!r} is for hub ids, and {name_or_folder!r} is a folder; leave it out")
+    elif _HUB_ID.match(name_or_folder) and not folder.exists():
+        folder = _download(name_or_folder, revision)
+    else:
+        raise ConfigError(
+            f"no checkpoint at {name_or_folder!r}; give a folder that save_pretrained wrote, or a hub id owner/name"
+        )
+    return Checkpoint(
+        folder=folder,
+        name=name_or_folder,
+        config=_read_config(folder, name_or_folder),
+        weights=_find_weights(folder, name_or_folder),
+    )
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        # Only the top of the repository: subfolders hold other formats of the same weights.
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
+    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
+        raise StorageError(
+            f"{name!r} is no local folder and could not be had from the hub ({first_line(error)}); give a folder with it"
+        ) from None
+
+
+def _read_config(folder: Path, name: str) -> Any:
+    try:
+        from transformers import AutoConfig
+    except ImportError:
+        raise MissingExtra("transformers", extra="train", needed_for="opening a checkpoint") from None
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"{name}: no config.json in {folder}; give a folder that save_pretrained wrote")
+    written = read_json(folder / "config.json")
+    if "auto_map" in written and "model_type" not in written:
+        raise ConfigError(f"{name}: its config asks for code of its own (auto_map), which dolmino never runs")
+    if "quantization_config" in written:
+        raise ConfigError(
+            f"{name}: its weights are quantized (quantization_config); give the checkpoint that they were made from"
+        )
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # noqa: BLE001 — an unknown architecture, a wrong value: whatever transformers raises for them.
+        raise ConfigError(f"{name}: transformers does not accept its config.json: {first_line(error)}") from None
+
+
+def _find_weights(folder: Path, name: str) -> dict[str, Path]:
+    from safetensors import SafetensorError, safe_open
+
+    if (folder / _INDEX).is_file():
+        weight_map = read_json(folder / _INDEX).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise DataError("it has no weight_map", path=str(folder / _INDEX))
+        missing = sorted({file for file in weight_map.values() if not (folder / file).is_file()})
+        if missing:
+            raise ConfigError(f"{name}: {_INDEX} names {missing[0]}, which is not there ({len(missing)} missing); fetch it again")
+        return {tensor: folder / file for tensor, file in weight_map.items()}
+    if not (folder / _WEIGHTS).is_file():
+        raise ConfigError(f"{name}: neither {_WEIGHTS} nor {_INDEX} in {folder}; save it again with safe_serialization")
+    try:
+        with safe_open(folder / _WEIGHTS, framework="pt") as file:
+            return dict.fromkeys(file.keys(), folder / _WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"it is no safetensors file: {first_line(error)}", path=str(folder / _WEIGHTS)) from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises DataError for anything else, StorageError where it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise DataError(f"it is not JSON: {error}", path=str(path)) from None
+    if not isinstance(found, dict):
+        raise DataError("it is no JSON object", path=str(path))
+    return found
