@@ -62,7 +62,7 @@ def shell_commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 
-SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"] + DOCS["rewriting.md"])
+SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"] + DOCS["rewriting.md"] + DOCS["training.md"])
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
