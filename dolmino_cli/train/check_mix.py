@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.for_training import MixForTraining
+from dolmino_cli.mix.parts.remote import open_parts
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokens.arrays import dtype_name
 from dolmino_cli.train.model_config import tokenizer_of_run
@@ -17,6 +19,9 @@ def check_mix(run: Run, config: dict[str, Any], mix: MixForTraining) -> tuple[in
     """The run's steps over the mix, and what is allowed and should be known. Raises ConfigError, DataError, StorageError."""
     _check_arrays(mix)
     _check_vocabulary(run, config, mix)
+    # Refuses a cache that is too small for a mix on S3.
+    cache = Path(run.hardware.cache) if run.hardware.cache else None
+    open_parts(mix, cache=cache, cache_bytes=run.hardware.cache_gibibytes << 30)
     return _steps(run, mix)
 
 
