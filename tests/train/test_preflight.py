@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
         changed("--set", "hardware.micro_batch_sequences=2"),
         4,
         2,
-        "batch_sequences 12 is not divisible by 4 GPUs x 2 windows of a micro-batch = 8; possible:"
+        "batch_sequences 12 is not divisible by 4 GPUs x micro-batches of 2 = 8; possible:"
         " hardware.micro_batch_sequences 1, batch_sequences 8, batch_sequences 16, 3 GPUs",
     ),
     "replicas": (
@@ -182,6 +182,7 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
     "output is a file": (changed(o="a-file"), 1, 2, "output 'a-file' is a file; give a folder"),
     "moments": (changed("--set", "optimizer.moments_from=nowhere"), 1, 2, "nowhere has no checkpoints"),
     "plan's options": (changed("--gpus", "8"), 1, 2, "--gpus 8 is for --dry-run"),
+    "power": (changed("--watts", "500"), 1, 2, "--watts 500.0 is for --dry-run"),
     "gpu": (changed("--gpu", "H300", "--dry-run"), 1, 2, "--gpu 'H300': dolmino knows A100, "),
     "no run": (["train"], 1, 2, "no RUN; give a preset's name"),
     "no such preset": (["train", "olmo2-8b"], 1, 2, "no bundled run 'olmo2-8b'; did you mean 'olmo2-"),
