@@ -7,7 +7,7 @@ So a run resumes on another number of GPUs, at any step, without any state but t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ class MixData:
         """All ranks' windows of a step (the first is 1), in the batch's order: row r of rank k is number r x world_size + k."""
         return self._order.windows_of_step(step)
 
-    def ahead(self, first: int, last: int, *, depth: int = READ_AHEAD_STEPS) -> Iterator[StepBatch]:
+    def ahead(self, first: int, last: int, *, depth: int = READ_AHEAD_STEPS) -> Generator[StepBatch, None, None]:
         """The batches of steps `first` to `last`, both included, read by a thread before they are asked for.
 
         Raises what `step` raises, where that step's batch would have come. close() ends it early.
