@@ -20,7 +20,8 @@ def check_mix(run: Run, config: dict[str, Any], mix: MixForTraining) -> tuple[in
     _check_arrays(mix)
     _check_vocabulary(run, config, mix)
     # Refuses a cache that is too small for a mix on S3.
-    open_parts(mix, cache=Path(run.hardware.cache) if run.hardware.cache else None, cache_bytes=run.hardware.cache_gibibytes << 30)
+    cache = Path(run.hardware.cache) if run.hardware.cache else None
+    open_parts(mix, cache=cache, cache_bytes=run.hardware.cache_gibibytes << 30)
     return _steps(run, mix)
 
 

@@ -6,7 +6,7 @@ import gc
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 
@@ -65,7 +65,7 @@ class Loop:
             self.saver.finish()
         return self.step == prepared.steps
 
-    def _batches(self) -> Iterator[StepBatch]:
+    def _batches(self) -> Generator[StepBatch, None, None]:
         """The batches of the steps that are left, as long as no rank is asked to stop.
 
         The hosts agree on every step before it is made, so that none waits in a collective for one that has left. They run ahead

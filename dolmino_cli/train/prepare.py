@@ -102,6 +102,7 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
             refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
         if ranks.first:
             remove_partial(output)
+        data.verify(say)
     model = build(
         start.config,
         hardware=run.hardware,
@@ -149,7 +150,7 @@ def _begin(
             folder = checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder
         load_moments(folder, optimizer, ranks)
         say(f"moments of {folder}")
-    for step in range(1, run.optimizer.warm_in_steps + 1):
-        stepper.warm_in(data.step(step))
     if run.optimizer.warm_in_steps:
+        for batch in data.ahead(1, run.optimizer.warm_in_steps):
+            stepper.warm_in(batch)
         say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")

@@ -123,8 +123,8 @@ def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
     if not saving.export:
         return None
     if not prepared.ranks.of_first(folder.exists()):
-        dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[saving.export_dtype]
-        export(prepared.model, folder, checkpoint=prepared.start.files, dtype=dtype)
+        with prepared.ranks.together():
+            export(prepared.model, folder, checkpoint=prepared.start.files, dtype=saving.export_dtype)
         say(f"model written to {folder}")
     return folder
 

@@ -13,7 +13,7 @@ from dolmino_cli.train.learning_rate import LearningRate
 from dolmino_cli.train.run_file import Run
 from tests.train.launched import run_ranks
 from tests.train.reference import Curve, reference
-from tests.train.tiny import STEPS, step_lines, tiny_run
+from tests.train.tiny import STEPS, step_lines, tiny_run, train_all
 
 TOLERANCE = 1e-5
 
@@ -48,16 +48,6 @@ LAID_OUT: dict[int, list[tuple[str, int, dict[str, Any]]]] = {
         ("counted", FEW, {"micro_batch_sequences": 1, "replicas": 2, "reduce_every_micro_batch": False}),
     ],
 }
-
-
-def train_all(runs: list[Run]) -> None:
-    """One rank's work: one run after the other, in one process group."""
-    from dolmino_cli.train.ranks import joined_ranks
-    from dolmino_cli.train.train import train
-
-    with joined_ranks(timeout_seconds=60):
-        for run in runs:
-            train(run, say=lambda text: None)
 
 
 @pytest.fixture(scope="module")

@@ -53,3 +53,13 @@ def tiny_run(mix: Path, checkpoint: Path, output: Path, *, loss: dict[str, Any] 
 def step_lines(output: Path) -> list[dict[str, Any]]:
     """metrics/steps.jsonl."""
     return [json.loads(line) for line in (output / "metrics" / "steps.jsonl").read_text().splitlines()]
+
+
+def train_all(runs: list[Run]) -> None:
+    """One rank's work: one run after the other, in one process group."""
+    from dolmino_cli.train.ranks import joined_ranks
+    from dolmino_cli.train.train import train
+
+    with joined_ranks(timeout_seconds=60):
+        for run in runs:
+            train(run, say=lambda text: None)
