@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from dolmino_cli import __version__
+from dolmino_cli.cli import checkpoint as checkpoint_verbs
 from dolmino_cli.cli import classifier as classifier_verbs
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import filter as filter_verb
@@ -52,6 +53,7 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.add_typer(checkpoint_verbs.app, name="checkpoint")
 app.command("report")(report_verb.report)
 
 
