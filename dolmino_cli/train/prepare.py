@@ -84,7 +84,15 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
     start = start_of(run, ranks)
     with ranks.together():
         vocabulary = start.config.get_text_config().vocab_size
-        data = MixData(mix, run=run, rank=ranks.rank, world_size=ranks.world_size, vocabulary_size=vocabulary)
+        data = MixData(
+            mix,
+            run=run,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            vocabulary_size=vocabulary,
+            cache_dir=Path(run.hardware.cache) if run.hardware.cache else None,
+            cache_bytes=run.hardware.cache_gibibytes << 30,
+        )
         steps = run.steps or data.steps_per_epoch
         if run.optimizer.warm_in_steps > steps:
             raise ConfigError(f"warm_in_steps is {run.optimizer.warm_in_steps}, more than the run's {steps} steps; lower it")

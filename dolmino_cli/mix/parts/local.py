@@ -1,10 +1,9 @@
-"""Parts of a mix on a disk, and what every kind of parts can be asked."""
+"""Parts of a mix on a local or shared disk, memory-mapped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,24 +27,11 @@ class PartDocuments:
     """0-based, in the order of the lock."""
 
 
-class Parts(Protocol):
-    """The parts of a mix, 0-based in the lock's order. All but `prepare` may be called by any thread, in any order."""
-
-    def prepare(self, *, rank: int, world_size: int, say: Callable[[str], None]) -> None:
-        """Make sure, before anything is read, that the arrays are the lock's; every rank of a run takes its share of that."""
-
-    def windows(self, places: Sequence[tuple[int, int]], length: int) -> Sequence[npt.NDArray[np.unsignedinteger]]:
-        """The `length` ids at each place: (part, offset of its first token in the part)."""
-
-    def documents(self, part: int) -> PartDocuments:
-        """Its documents, once their sha256 is found to be the lock's."""
-
-    def repeated(self, part: int) -> npt.NDArray[np.bool_]:
-        """For each of its windows of the lock's sequence length: does it repeat itself?"""
-
-
 class LocalParts:
-    """Parts on a local or shared disk, memory-mapped. Raises DataError for a file that is not the lock's, StorageError."""
+    """Parts are numbered from 0 in the lock's order. All but `prepare` may be called by any thread, in any order.
+
+    Everything raises DataError for a file that is not what the lock says, and StorageError.
+    """
 
     def __init__(self, mix: MixForTraining) -> None:
         self._mix = mix
@@ -55,21 +41,24 @@ class LocalParts:
         self._repeated: dict[int, npt.NDArray[np.bool_]] = {}
 
     def prepare(self, *, rank: int, world_size: int, say: Callable[[str], None]) -> None:
-        """Rank r reads arrays r, r + world_size, ..., so that all together read each once: the folder is one that all share."""
+        """Make sure, before anything is trained on, that the arrays are the lock's: each rank of a run takes its share.
+
+        Rank r reads arrays r, r + world_size, ..., so that all together read each once: of the one folder that all of them see.
+        """
         check_arrays(self._mix, range(rank, len(self._mix.parts), world_size), say=say)
 
     def windows(self, places: Sequence[tuple[int, int]], length: int) -> Sequence[npt.NDArray[np.unsignedinteger]]:
-        """As `Parts.windows`; views of the files."""
+        """The `length` ids at each place: (part, offset of its first token in the part). Views."""
         return [self._array(part)[start : start + length] for part, start in places]
 
     def documents(self, part: int) -> PartDocuments:
-        """As `Parts.documents`; the columns stay mapped."""
+        """Its documents, once their sha256 is found to be the lock's; the columns stay mapped."""
         if part not in self._documents:
             self._documents[part] = self._read_documents(part)
         return self._documents[part]
 
     def repeated(self, part: int) -> npt.NDArray[np.bool_]:
-        """As `Parts.repeated`."""
+        """For each of its windows of the lock's sequence length: does it repeat itself?"""
         if part not in self._repeated:
             self._repeated[part] = self._opened.repeated(part)
         return self._repeated[part]

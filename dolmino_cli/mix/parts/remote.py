@@ -58,7 +58,7 @@ class RangedParts(LocalParts):
         check_arrays(self._stored, range(rank, len(self._stored.parts), world_size), say=say)
 
     def windows(self, places: Sequence[tuple[int, int]], length: int) -> Sequence[npt.NDArray[np.unsignedinteger]]:
-        """As `Parts.windows`, some at a time. Raises DataError when an object is not the one that was checked any more."""
+        """As `LocalParts.windows`, several at a time. Raises DataError when an object is no longer the one that was checked."""
         size = self._stored.dtype.itemsize
 
         def read(place: tuple[int, int]) -> npt.NDArray[np.unsignedinteger]:

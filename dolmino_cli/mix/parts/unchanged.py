@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from dolmino_cli.mix.verified_marks import Mark
 from dolmino_cli.shards import storage
 
 _READERS = 4  # per rank; sha256 lets go of Python's lock
+_TELL_SECONDS = 30
 
 
 def check_arrays(mix: MixForTraining, parts: Iterable[int], *, say: Callable[[str], None]) -> None:
@@ -29,12 +31,16 @@ def check_arrays(mix: MixForTraining, parts: Iterable[int], *, say: Callable[[st
     to_read = [part for part in parts if mix.parts[part].name not in known]
     if not to_read:
         return
-    gigabytes = sum(mix.parts[part].bytes for part in to_read) / 1e9
-    say(f"reading {len(to_read):,} arrays ({gigabytes:,.1f} GB) of {mix.root} for their sha256")
-    changed = []
+    megabytes = sum(mix.parts[part].bytes for part in to_read) / 1e6
+    say(f"reading {len(to_read):,} arrays ({megabytes:,.1f} MB) of {mix.root} for their sha256")
+    changed, told = [], time.monotonic()
     with ThreadPoolExecutor(_READERS, thread_name_prefix="sha256") as readers:
-        for part, found in zip(to_read, readers.map(lambda part: _sha256(mix.path(part)), to_read), strict=True):
+        digests = readers.map(lambda part: _sha256(mix.path(part)), to_read)
+        for read, (part, found) in enumerate(zip(to_read, digests, strict=True), 1):
             name = mix.parts[part].name
+            if time.monotonic() > told + _TELL_SECONDS:
+                say(f"read {read:,} of {len(to_read):,} arrays for their sha256")
+                told = time.monotonic()
             if found != marks[name].sha256:
                 changed.append((mix.path(part), found, marks[name].sha256))
             else:

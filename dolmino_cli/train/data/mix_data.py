@@ -7,7 +7,7 @@ So a run resumes on another number of GPUs, at any step, without any state but t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.kernels.repetition import windows_repeat
 from dolmino_cli.mix.for_training import MixForTraining
-from dolmino_cli.mix.parts.local import Parts
 from dolmino_cli.mix.parts.remote import CACHE_BYTES, open_parts
 from dolmino_cli.mix.sampling.repeated import MAX_PERIOD, MIN_COUNT
 from dolmino_cli.mix.tracing.trainer_order import TrainerOrder
@@ -65,7 +64,7 @@ class MixData:
         self._order = dataclasses.replace(order, epochs=epochs)
         self.sources = mix.sources
         """Names, by the numbers in `StepBatch.sources_RL`."""
-        self._parts: Parts = open_parts(mix, cache=cache_dir, cache_bytes=cache_bytes)
+        self._parts = open_parts(mix, cache=cache_dir, cache_bytes=cache_bytes)
 
     def verify(self, say: Callable[[str], None]) -> None:
         """Once per start, by every rank, before its first step: are the arrays those that the lock names?
@@ -79,7 +78,7 @@ class MixData:
         """All ranks' windows of a step (the first is 1), in the batch's order: row r of rank k is number r x world_size + k."""
         return self._order.windows_of_step(step)
 
-    def ahead(self, first: int, last: int, *, depth: int = READ_AHEAD_STEPS) -> Iterator[StepBatch]:
+    def ahead(self, first: int, last: int, *, depth: int = READ_AHEAD_STEPS) -> Generator[StepBatch, None, None]:
         """The batches of steps `first` to `last`, both included, read by a thread before they are asked for.
 
         Raises what `step` raises, where that step's batch would have come. close() ends it early.

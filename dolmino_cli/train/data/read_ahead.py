@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Batch = TypeVar("Batch")
 
 
-def read_ahead(make: Callable[[int], Batch], steps: range, *, depth: int) -> Iterator[Batch]:
+def read_ahead(make: Callable[[int], Batch], steps: range, *, depth: int) -> Generator[Batch, None, None]:
     """make(step) of every step, in order, up to `depth` of them before they are asked for; reading begins at once.
 
     What `make` raises is raised where its batch would have come. To stop early, close() the iterator: the batch that is being
@@ -23,7 +23,7 @@ def read_ahead(make: Callable[[int], Batch], steps: range, *, depth: int) -> Ite
 
 def _batches(
     make: Callable[[int], Batch], later: range, reader: ThreadPoolExecutor, waiting: deque[Future[Batch]]
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     following = iter(later)
     try:
         while waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def fill(model: TrainedModel, checkpoint: Checkpoint) -> None:
     with torch.no_grad():
         for path, names in sorted(by_file.items()):
             _fill_from(path, names, weights, checkpoint)
+        _check_tied(model, checkpoint)
 
 
 def fill_random(model: TrainedModel, seed: int) -> None:
@@ -71,7 +73,7 @@ def named_weights(model: TrainedModel) -> Iterator[tuple[str, Tensor]]:
 
 
 def _check_names(model: TrainedModel, weights: dict[str, Tensor], checkpoint: Checkpoint) -> None:
-    # A tied head may stand in a checkpoint under its own name too: transformers ignores it, and so is it here.
+    # A tied head may stand in a checkpoint under its own name too; _check_tied compares.
     known = {*weights, *(model.hf.state_dict().keys() if model.layout.tied else ())}
     missing = [name for name in weights if name not in checkpoint.weights]
     extra = [name for name in checkpoint.weights if name not in known and not _IGNORED.search(name)]
@@ -83,18 +85,37 @@ def _check_names(model: TrainedModel, weights: dict[str, Tensor], checkpoint: Ch
             )
 
 
-def _fill_from(path: Path, names: list[str], weights: dict[str, Tensor], checkpoint: Checkpoint) -> None:
+def _check_tied(model: TrainedModel, checkpoint: Checkpoint) -> None:
+    """transformers unties a head that differs from its embedding, whatever the config says; that would be another model."""
+    name = f"{model.layout.head}.weight"
+    if not model.layout.tied or name not in checkpoint.weights:
+        return
+    own, place = own_slice(model.layout.embedding.weight)
+    with _opened(checkpoint.weights[name]) as file:
+        if own.numel() and not torch.equal(file.get_slice(name)[place].to(own), own):
+            raise ConfigError(
+                f"{checkpoint.name}: {name} is not the embedding, though its config ties them; set tie_word_embeddings: false"
+            )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            for name in names:
-                part: Any = file.get_slice(name)
-                shape = tuple(part.get_shape())
-                if shape != tuple(weights[name].shape):
-                    raise ConfigError(f"{checkpoint.name}: {name} is {shape}; its config asks for {tuple(weights[name].shape)}")
-                own, place = own_slice(weights[name])
-                if own.numel():
-                    own.copy_(part[place] if place else file.get_tensor(name))
+            yield file
     except (SafetensorError, OSError) as error:
         raise DataError(f"it cannot be read: {first_line(error)}", path=str(path)) from None
+
+
+def _fill_from(path: Path, names: list[str], weights: dict[str, Tensor], checkpoint: Checkpoint) -> None:
+    with _opened(path) as file:
+        for name in names:
+            part: Any = file.get_slice(name)
+            shape = tuple(part.get_shape())
+            if shape != tuple(weights[name].shape):
+                raise ConfigError(f"{checkpoint.name}: {name} is {shape}; its config asks for {tuple(weights[name].shape)}")
+            own, place = own_slice(weights[name])
+            if own.numel():
+                own.copy_(part[place] if place else file.get_tensor(name))

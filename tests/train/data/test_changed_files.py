@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.errors import DataError
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.mix.parts import unchanged
 from dolmino_cli.train.data.mix_data import MixData
@@ -69,29 +69,3 @@ def test_changed_documents_and_bits_are_found_when_they_are_first_needed(copied:
     data = MixData(open_mix(str(copied)), run=run_of(), rank=0, world_size=1)
     with pytest.raises(DataError, match=rf"{name}: was changed"):
         list(data.ahead(1, data.steps_per_epoch))
-
-
-@pytest.mark.parametrize("name", ["part-00002.npy", "part-00002.documents.arrow", "part-00002.repeated.bin"])
-def test_a_missing_file_is_named_when_the_mix_is_opened(copied: Path, name: str) -> None:
-    (copied / name).unlink()
-    with pytest.raises(DataError, match=rf"{name}: is missing; restore it"):
-        open_mix(str(copied))
-
-
-def test_an_array_that_was_cut_short_is_named_when_the_mix_is_opened(copied: Path) -> None:
-    for name in ("part-00000.npy", "part-00001.npy"):
-        (copied / name).write_bytes((copied / name).read_bytes()[:-2])
-    with pytest.raises(DataError, match=r"part-00000\.npy: has [\d,]+ bytes, the lock says [\d,]+ \(and 1 more files differ\)"):
-        open_mix(str(copied))
-
-
-def test_what_is_no_finished_mix_is_refused(copied: Path, tmp_path: Path) -> None:
-    (copied / "sample.unfinished").touch()
-    with pytest.raises(ConfigError, match="unfinished mix"):
-        open_mix(str(copied))
-    with pytest.raises(ConfigError, match="give a folder that `dolmino sample` finished"):
-        open_mix(str(tmp_path / "nothing"))
-
-
-def test_a_mix_is_known_by_its_bytes_and_not_by_its_place(mix_folder: Path, copied: Path) -> None:
-    assert open_mix(str(mix_folder)).identity == open_mix(str(copied)).identity

@@ -1,0 +1,75 @@
+"""What is exported loads with from_pretrained and gives the logits of the model in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.train.model.checkpoint import open_checkpoint, read_json
+from dolmino_cli.train.model.export import export
+from dolmino_cli.train.model.weights_in import fill, fill_random
+from tests.train.model import tiny
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "olmo2"])
+def test_loads_in_transformers_with_the_same_loss(kind: str, tmp_path: Path, build_tiny: Callable[..., Any]) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = build_tiny(tiny.config(kind))
+    fill_random(model, 7)
+    export(model, tmp_path / "out", checkpoint=None, dtype="fp32")
+    loaded, report = AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert loaded.dtype == torch.float32
+    ids_RL, counts_RL, sources_RL = tiny.windows()
+    sums = model(ids_RL, counts_RL, sources_RL, None, z_loss=1.0, scale=1.0, sources=3)
+    ce, z = tiny.plain_sums(loaded(ids_RL).logits, ids_RL, counts_RL)
+    assert (sums.ce.item(), sums.z.item()) == pytest.approx((ce.item(), z.item()), rel=1e-6)
+
+
+def test_a_checkpoint_goes_through_unchanged(tmp_path: Path, build_tiny: Callable[..., Any]) -> None:
+    """In several files, with an index; the config is the checkpoint's, and its tokenizer is copied."""
+    from safetensors.torch import load_file
+
+    source = tiny.save(tmp_path / "in", "qwen2", eos_token_id=3)
+    (source / "tokenizer.json").write_text("{}")
+    checkpoint = open_checkpoint(str(source))
+    model = build_tiny(checkpoint.config)
+    fill(model, checkpoint)
+    export(model, tmp_path / "a" / "out", checkpoint=checkpoint, dtype="fp32", file_bytes=100_000)
+
+    again = open_checkpoint(str(tmp_path / "a" / "out"))
+    assert [path.name for path in again.weight_files] == [f"model-0000{number}-of-00004.safetensors" for number in (1, 2, 3, 4)]
+    expected = load_file(source / "model.safetensors")
+    found = {name: tensor for path in again.weight_files for name, tensor in load_file(path).items()}
+    assert found.keys() == expected.keys() == again.weights.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert read_json(again.folder / "config.json") == read_json(source / "config.json")
+    assert [path.name for path in again.tokenizer_files] == ["tokenizer.json"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["out"]
+
+
+def test_bf16_is_rounded_once(tmp_path: Path, build_tiny: Callable[..., Any]) -> None:
+    from safetensors.torch import load_file
+
+    model = build_tiny(tiny.config("llama"))
+    fill_random(model, 7)
+    export(model, tmp_path / "out", checkpoint=None, dtype="bf16")
+    found = load_file(tmp_path / "out" / "model.safetensors")
+    for name, weight in model.hf.named_parameters():
+        assert torch.equal(found[name], weight.full_tensor().bfloat16())
+    assert read_json(tmp_path / "out" / "config.json")["dtype"] == "bfloat16"
+
+
+def test_never_over_an_existing_folder(tmp_path: Path, build_tiny: Callable[..., Any]) -> None:
+    model = build_tiny(tiny.config("llama"))
+    with pytest.raises(ConfigError, match="exists already"):
+        export(model, tmp_path, checkpoint=None, dtype="bf16")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="could not be exported"):
+        export(model, tmp_path / "file" / "out", checkpoint=None, dtype="bf16")
