@@ -20,6 +20,7 @@ from dolmino_cli.train.optimizer import AdamW
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import State, checkpoint_of, checkpoints_of, refuse_another_run, remove_partial
+from dolmino_cli.train.saving.origin import write_origin
 from dolmino_cli.train.saving.tensors import load_moments, load_run, tensors_of, trained_weights
 from dolmino_cli.train.skip_step import SkipHistory
 from dolmino_cli.train.start import Start, start_of
@@ -102,6 +103,7 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
             refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
         if ranks.first:
             remove_partial(output)
+            write_origin(output, start.files, start.config)
         data.verify(say)
     model = build(
         start.config,

@@ -99,6 +99,7 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
             dist.init_process_group(backend, timeout=timeout, device_id=device if cuda else None)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1, timeout=timeout)
+    failed = True
     try:
         yield Ranks(
             rank=dist.get_rank(),
@@ -107,6 +108,8 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
             host_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
             saving_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
         )
+        failed = False
     finally:
-        if begun_here:
+        # A group that lost a member would wait for it here.
+        if begun_here and (not failed or dist.get_world_size() == 1):
             dist.destroy_process_group()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
-from dolmino_cli.errors import StorageError
+from dolmino_cli.errors import RunFailed, StorageError, first_line
 from dolmino_cli.train.loop import Loop
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.prepare import Prepared, prepare
-from dolmino_cli.train.ranks import joined_ranks
+from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.save import Saver
 from dolmino_cli.train.throughput import Throughput
@@ -57,6 +58,7 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         say_once = say if ranks.first else lambda text: None
         signals = StopSignals()
         open_things.enter_context(signals.heard())
+        open_things.enter_context(_said_in_a_line(ranks))
         prepared = prepare(run, ranks, say=say_once)
         watchdog = Watchdog(timeout_seconds=run.watch.timeout_seconds, rank=ranks.rank, world_size=ranks.world_size, say=say)
         with ranks.together():
@@ -72,6 +74,27 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         else:
             say_once(f"stopped after step {loop.step:,} of {prepared.steps:,}; run the same command to go on")
         return Trained(steps_done=loop.step, steps=prepared.steps, stopped_by=signals.asked, model=model)
+
+
+@contextmanager
+def _said_in_a_line(ranks: Ranks) -> Iterator[None]:
+    """What torch raises where a GPU is too small or another process is gone, as RunFailed: of rank 0, others end quietly."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            f"rank {ranks.rank} has too little GPU memory: {first_line(error)} Lower hardware.micro_batch_sequences, or set"
+            " hardware.activation_checkpointing to full; more GPUs help too"
+        ) from error
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        if not ranks.first:
+            raise SystemExit(1) from error
+        lost = f"rank 0 lost another process: {first_line(error)}"
+        raise RunFailed(
+            f"{lost}; what that one said tells why. Run the same command to go on from the last checkpoint"
+        ) from error
 
 
 def _loop_of(
