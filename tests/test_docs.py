@@ -63,7 +63,8 @@ def shell_commands(text: str) -> list[list[str]]:
 
 
 WITH_COMMANDS = [(ROOT / "README.md").read_text(), *(DOCS[page] for page in ("sources.md", "rewriting.md", "training.md"))]
-SHOWN = [command for page in WITH_COMMANDS for command in shell_commands(page)]
+PAGES = ("sources.md", "rewriting.md", "training.md")
+SHOWN = shell_commands((ROOT / "README.md").read_text()) + [words for page in PAGES for words in shell_commands(DOCS[page])]
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
