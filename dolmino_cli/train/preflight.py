@@ -116,6 +116,8 @@ def _check_model(run: Run, config: dict[str, Any]) -> None:
             f"checkpoint {run.checkpoint!r} is not of shape {run.shape}: {'; '.join(different)}. Give one that is, or"
             " --set shape=null to train this one"
         )
+    if "quantization_config" in config:
+        raise ConfigError(f"checkpoint {run.checkpoint!r} is quantized; give the checkpoint that it was made from")
     positions = config.get("max_position_embeddings")
     if positions is not None and run.sequence_length > positions:
         raise ConfigError(

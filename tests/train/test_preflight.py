@@ -70,6 +70,7 @@ def requests(folder: Path, asked: Sequence[tuple[list[str], int]]) -> list[Ended
 def model(folder: Path, **changes: Any) -> None:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({**MODEL, **changes}))
+    (folder / "model.safetensors").write_bytes(b"")  # its contents are nothing that is looked at here
 
 
 def tokenizer(folder: Path, ids: int, eos: int) -> None:
@@ -105,6 +106,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, ids, eos in (("same-ids", 100, EOS), ("other-ids", 120, EOS), ("other-eos", 100, 0)):
         model(folder / name)
         tokenizer(folder / name, ids, eos)
+    model(folder / "quantized", quantization_config={"bits": 4})
+    model(folder / "no-weights")
+    (folder / "no-weights" / "model.safetensors").rename(folder / "no-weights" / "pytorch_model.bin")
     (folder / "no-config").mkdir()
     (folder / "a-file").write_text("")
     run, mix = read_run(str(folder / "run.yaml")), open_mix(str(folder / "mix"))
@@ -174,6 +178,14 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
         "checkpoint 'model' is not of shape tiny: model_type is 'llama', not 'olmo2'",
     ),
     "no model": (["train", "./run.yaml", "-m", "mix", "-o", "out"], 1, 2, "neither checkpoint nor shape is given"),
+    "no weights": (changed(c="no-weights"), 1, 2, "checkpoint 'no-weights' has none of model.safetensors"),
+    "quantized": (changed(c="quantized"), 1, 2, "checkpoint 'quantized' is quantized"),
+    "a run's output": (
+        changed(c="same-run"),
+        1,
+        2,
+        "checkpoint 'same-run' is a run's output; give its model, or a checkpoint in it",
+    ),
     "no config": (changed(c="no-config"), 1, 2, "checkpoint 'no-config' holds no config.json"),
     "no checkpoint": (changed(c="./nowhere"), 1, 2, "no checkpoint folder './nowhere'; give a folder that is there, or a hub id"),
     "revision of a folder": (changed("--set", "revision=main"), 1, 2, "revision 'main' is for hub ids"),
