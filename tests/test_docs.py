@@ -58,7 +58,7 @@ def test_every_template_is_documented() -> None:
 
 def shell_commands(text: str) -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines = [line.strip().partition(" > ")[0] for line in "\n".join(blocks).replace("\\\n", " ").splitlines()]
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 

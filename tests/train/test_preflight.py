@@ -80,11 +80,11 @@ def tokenizer(folder: Path, ids: int, eos: int) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mix of 100 ids, damaged copies of it, models that fit it and that do not, outputs with checkpoints."""
+    """A mix of 100 ids, altered copies of it, models that fit it and that do not, outputs with checkpoints."""
     folder = tmp_path_factory.mktemp("preflight")
     write_mix(folder)
     (folder / "run.yaml").write_text(RUN)
-    for damage in ("missing", "dtype", "bytes"):
+    for damage in ("missing", "dtype", "bytes", "planned"):
         copy = folder / f"mix-{damage}"
         copy.mkdir()
         for path in (folder / "mix").iterdir():
@@ -94,6 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / "part-00000.npy").unlink()
         elif damage == "dtype":
             lock["dtype"] = "uint32"
+        elif damage == "planned":
+            training = {"batch_sequences": 8, "sequence_length": 64, "learning_rate": {"start": 0.01}}
+            lock["manifest"]["training"] = training
         else:
             path = copy / "part-00000.npy"
             path.write_bytes(path.read_bytes() * 2)
@@ -225,10 +228,13 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
         (changed("--dry-run", o="same-run"), 2),
         ("train llm-jp-7.7b-50b --gpus 128 --gpu H200 --watts 500 --tokens-per-second 6880 --dry-run".split(), 1),
         ([*GOOD, "--set", "steps=100", "--dry-run"], 1),
+        (changed("--dry-run", m="mix-planned"), 1),
     ]
     ended = requests(folder, plans)
-    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 4
-    fits, resumed, published, repeated = ({line[:14].strip(): line[14:] for line in each.out.splitlines()} for each in ended)
+    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 5
+    fits, resumed, published, repeated, planned = (
+        {line[:14].strip(): line[14:] for line in each.out.splitlines()} for each in ended
+    )
     windows = open_mix(str(folder / "mix")).windows(64)
     assert fits["layout"].startswith("4 GPUs: 1 replica x 4 shards; 3 micro-batches of 1 a step; fp32")
     assert fits["steps"] == f"4 of 12 x 64 = 768 tokens: 0.00B, {4 / (windows // 12):.3f} epochs"
@@ -238,4 +244,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
     assert published["time"].startswith("17.6 h at 6,880 tokens/s a GPU, 2,253 GPU-hours; MFU on H200 39.8 % (causal 35.3 %)")
     assert "at most 1,126 kWh (500 W a GPU" in published["time"]
     assert f"100 steps are {100 / (windows // 12):.2f} epochs of {windows // 12:,} steps" in repeated["note"]
+    assert (
+        planned["note"]
+        == "the mix was planned for another run (in parentheses): batch_sequences 12 (8), learning rate 0.001 (0.01)"
+    )
     assert sorted(folder.rglob("*")) == before
