@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from dolmino_cli.bundled import bundled_names
 from dolmino_cli.train.memory import memory_of
 from dolmino_cli.train.read_run import read_run
-from dolmino_cli.train.run_file import Hardware
+from dolmino_cli.train.run_file import Hardware, Run
 from dolmino_cli.train.shapes import SHAPES, shape
 from dolmino_cli.train.sizes import Sizes, sizes_of
 from dolmino_cli.train.throughput import Throughput
 from tests.cli.run import dolmino
+from tests.train.data.make import write_mix
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "training.md").read_text()
@@ -97,3 +101,36 @@ def test_the_batch_script_is_a_script() -> None:
     (done,) = re.findall(r'DONE, MODEL = "(.*?)"', (ROOT / "dolmino_cli" / "train" / "train.py").read_text())
     assert f'"$OUTPUT/{done}"' in text
     assert re.findall(r"--(?:mix|checkpoint|output|seed) ", text) == ["--mix ", "--checkpoint ", "--output ", "--seed "]
+
+
+def test_progress_is_said_and_ctrl_c_ends_with_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loop itself is stood in for: a run that is stopped, by each of the signals, after two readings."""
+    write_mix(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    figures = {"steps": 4, "loss": 2.5, "learning_rate": 1e-3, "gradient_norm_mean": 1.25, "tokens_per_second_per_gpu": 8282.4}
+    unknown = {"mfu_full": None, "kilowatt_hours": None, "memory_peak_gib": None, "left_out_steps": 0, "seconds_left": 60.0}
+    known = {"mfu_full": 0.4, "kilowatt_hours": 1.5, "memory_peak_gib": 45.67, "left_out_steps": 2, "seconds_left": 0.0}
+    readings = [SimpleNamespace(step=1, **figures, **unknown), SimpleNamespace(step=4, **figures, **known)]
+    for signal, code in (("SIGINT", 130), ("SIGTERM", 0), (None, 0)):
+
+        def train(run: Run, *, say: Any, progress: Any, signal: str | None = signal) -> SimpleNamespace:
+            for reading in readings:
+                progress(reading)
+            say(f"seed {run.seed}")
+            return SimpleNamespace(stopped_by=signal)
+
+        monkeypatch.setitem(sys.modules, "dolmino_cli.train.train", SimpleNamespace(train=train))
+        options = ["-m", "mix", "-o", "out", "--seed", "5", "--set", "sequence_length=64"]
+        ended = dolmino(monkeypatch, capsys, "train", "tiny", *options)
+        assert ended.code == code, ended.err
+        lines = ended.err.splitlines()
+        assert lines[-3 if code == 0 else -4 :][:3] == [
+            "step 1/4, loss 2.5000, learning rate 1.000e-03, gradient norm 1.25, 8,282 tokens/s a GPU, about 60 s left",
+            "step 4/4, loss 2.5000, learning rate 1.000e-03, gradient norm 1.25, 8,282 tokens/s a GPU, MFU 40.0 %,"
+            " at most 1.50 kWh, 45.7 GiB, 2 updates left out",
+            "seed 5",
+        ]
+    monkeypatch.setenv("RANK", "1")
+    assert dolmino(monkeypatch, capsys, "train", "tiny", "-m", "nowhere").code == 0  # what is wrong is rank 0's to say
