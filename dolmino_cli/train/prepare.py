@@ -13,6 +13,7 @@ import torch
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.for_training import open_mix
+from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.data.mix_data import MixData
 from dolmino_cli.train.model.build import TrainedModel, build
 from dolmino_cli.train.model.parallel import make_mesh
@@ -101,9 +102,13 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         newest = checkpoint_of(Path(done[0][1])) if done else None
         if newest is not None:
             refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
+        elif (output / EXPORTED).exists():
+            problem = f"{output} holds {EXPORTED}, which a run wrote at its end, and no checkpoints"
+            raise ConfigError(f"{problem}; give another --output, or remove what is in it to train again")
         if ranks.first:
             remove_partial(output)
-            write_origin(output, start.files, start.config)
+            if newest is None:
+                write_origin(output, start.files, start.config)
         data.verify(say)
     # What fails from here on does on all ranks, or waits for none.
     with ranks.together():

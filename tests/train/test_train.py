@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,13 @@ def test_checkpoints_of_another_run_are_refused(finished: Finished, tmp_path: Pa
     model.save_pretrained(tmp_path / "moved")
     with pytest.raises(ConfigError, match=r"another run: start\.sha256\.model\.safetensors is '.*', was '.*'\. Give"):
         train(dataclasses.replace(run, checkpoint=str(tmp_path / "moved")), say=lambda text: None)
+
+
+def test_a_finished_run_without_checkpoints_is_not_trained_over(finished: Finished, tmp_path: Path) -> None:
+    run, _, _ = finished
+    shutil.copytree(Path(str(run.output)) / "model", tmp_path / "model")
+    with pytest.raises(ConfigError, match="holds model, which a run wrote at its end, and no checkpoints; give another --output"):
+        train(dataclasses.replace(run, output=str(tmp_path)), say=lambda text: None)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(
