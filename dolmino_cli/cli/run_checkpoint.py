@@ -16,7 +16,7 @@ def run_list(output: Path) -> None:
     """Print a row for each checkpoint. Raises ConfigError where there are none."""
     newest = checkpoint_of(output)
     found = checkpoints_of(output) or [newest]
-    table = Table("step", "tokens", "size", "ranks", "folder")
+    table = Table("step", "tokens", "size", "ranks", "folder", box=None, header_style="bold")
     for checkpoint in found:
         state = checkpoint.state()
         tokens = checkpoint.step * state.run["batch_sequences"] * state.run["sequence_length"]

@@ -116,6 +116,7 @@ class Loop:
                 self.progress(reading)
             for line in lines:
                 if not all(map(math.isfinite, (line.loss, line.z, line.gradient_norm))):
+                    self.saver.finish()
                     raise RunFailed(self._not_finite(line))
 
     def _save(self) -> None:

@@ -13,6 +13,7 @@ import torch
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.for_training import open_mix
+from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.data.mix_data import MixData
 from dolmino_cli.train.model.build import TrainedModel, build
 from dolmino_cli.train.model.parallel import make_mesh
@@ -101,24 +102,36 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         newest = checkpoint_of(Path(done[0][1])) if done else None
         if newest is not None:
             refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
+        elif (output / EXPORTED).exists():
+            problem = f"{output} holds {EXPORTED}, which a run wrote at its end, and no checkpoints"
+            raise ConfigError(f"{problem}; give another --output, or remove what is in it to train again")
         if ranks.first:
             remove_partial(output)
-            write_origin(output, start.files, start.config)
+            if newest is None:
+                write_origin(output, start.files, start.config)
         data.verify(say)
-    model = build(
-        start.config,
-        hardware=run.hardware,
-        mesh=make_mesh(run.hardware, ranks.device.type, ranks.world_size),
-        device=ranks.device,
-    )
-    optimizer = AdamW(dict(model.hf.named_parameters()), model.layout.embedding.weight, run.optimizer)
-    history = SkipHistory(run.optimizer.skip_step, ranks.device) if run.optimizer.skip_step else None
+    # What fails from here on does on all ranks, or waits for none.
+    with ranks.together():
+        model = build(
+            start.config,
+            hardware=run.hardware,
+            mesh=make_mesh(run.hardware, ranks.device.type, ranks.world_size),
+            device=ranks.device,
+        )
+        optimizer = AdamW(dict(model.hf.named_parameters()), model.layout.embedding.weight, run.optimizer)
+        history = SkipHistory(run.optimizer.skip_step, ranks.device) if run.optimizer.skip_step else None
+        if newest is not None:
+            load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
+            say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
+        else:
+            start.fill(model)
+            if run.optimizer.moments_from is not None:
+                load_moments(checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder, optimizer, ranks)
     stepper = Stepper(run, ranks, model, optimizer, history, len(data.sources))
-    if newest is not None:
-        load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
-        say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
-    else:
-        _begin(run, start, model, optimizer, stepper, data, ranks, say)
+    if newest is None and run.optimizer.warm_in_steps:
+        for batch in data.ahead(1, run.optimizer.warm_in_steps):
+            stepper.warm_in(batch)
+        say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")
     return Prepared(
         run=run,
         output=output,
@@ -133,26 +146,3 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         steps=steps,
         steps_done=newest.step if newest else 0,
     )
-
-
-def _begin(
-    run: Run,
-    start: Start,
-    model: TrainedModel,
-    optimizer: AdamW,
-    stepper: Stepper,
-    data: MixData,
-    ranks: Ranks,
-    say: Callable[[str], None],
-) -> None:
-    """Weights as the run starts with them; moments fresh, filled by a warm-in, or of another run."""
-    start.fill(model)
-    if run.optimizer.moments_from is not None:
-        with ranks.together():
-            folder = checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder
-        load_moments(folder, optimizer, ranks)
-        say(f"moments of {folder}")
-    if run.optimizer.warm_in_steps:
-        for batch in data.ahead(1, run.optimizer.warm_in_steps):
-            stepper.warm_in(batch)
-        say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")

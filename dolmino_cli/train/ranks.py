@@ -96,7 +96,7 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
         timeout = timedelta(seconds=timeout_seconds + 60)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         if "RANK" in os.environ:
-            dist.init_process_group(backend, timeout=timeout, device_id=device if cuda else None)
+            dist.init_process_group(backend, timeout=timeout)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1, timeout=timeout)
     failed = True

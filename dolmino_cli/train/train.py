@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from dolmino_cli.errors import RunFailed, StorageError, first_line
+from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.devices import found_gpu
 from dolmino_cli.train.loop import Loop
 from dolmino_cli.train.model.export import export
@@ -26,7 +28,7 @@ from dolmino_cli.train.watch.stop_signals import StopSignals
 from dolmino_cli.train.watch.trackers import trackers_of
 from dolmino_cli.train.watch.watchdog import Watchdog
 
-DONE, MODEL = "done.json", "model"
+DONE = "done.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,9 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         with ranks.together():
             loop = _loop_of(prepared, watchdog, signals, say_once, progress, open_things)
         open_things.enter_context(watchdog.watching())
+        if ranks.device.type == "cuda" and os.environ.get("DOLMINO_DEBUG"):
+            # Of every place where the host waits for the GPU; none but the readings and checkpoints should.
+            torch.cuda.set_sync_debug_mode("warn")
         done = loop.run()
         model = None
         if done:
@@ -145,7 +150,7 @@ def _loop_of(
 
 def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
     """The run's model as a Hugging Face checkpoint, written now unless it is there; None where the run does not want one."""
-    saving, folder = prepared.run.saving, prepared.output / MODEL
+    saving, folder = prepared.run.saving, prepared.output / EXPORTED
     if not saving.export:
         return None
     if not prepared.ranks.of_first(folder.exists()):

@@ -98,7 +98,7 @@ def test_a_run_is_printed_with_what_was_given(
 def test_the_batch_script_is_a_script() -> None:
     """Its command parses, and what it waits for is what a run writes at its end."""
     text = (ROOT / "docs" / "slurm" / "train.sbatch").read_text()
-    (done,) = re.findall(r'DONE, MODEL = "(.*?)"', (ROOT / "dolmino_cli" / "train" / "train.py").read_text())
+    (done,) = re.findall(r'DONE = "(.*?)"', (ROOT / "dolmino_cli" / "train" / "train.py").read_text())
     assert f'"$OUTPUT/{done}"' in text
     assert re.findall(r"--(?:mix|checkpoint|output|seed) ", text) == ["--mix ", "--checkpoint ", "--output ", "--seed "]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from dolmino_cli.cli.run_checkpoint import run_export, run_list
-from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
 from dolmino_cli.train.prepare import prepare
 from dolmino_cli.train.ranks import joined_ranks
 from dolmino_cli.train.run_file import Run
@@ -120,6 +121,13 @@ def test_checkpoints_of_another_run_are_refused(finished: Finished, tmp_path: Pa
         train(dataclasses.replace(run, checkpoint=str(tmp_path / "moved")), say=lambda text: None)
 
 
+def test_a_finished_run_without_checkpoints_is_not_trained_over(finished: Finished, tmp_path: Path) -> None:
+    run, _, _ = finished
+    shutil.copytree(Path(str(run.output)) / "model", tmp_path / "model")
+    with pytest.raises(ConfigError, match="holds model, which a run wrote at its end, and no checkpoints; give another --output"):
+        train(dataclasses.replace(run, output=str(tmp_path)), say=lambda text: None)
+
+
 def test_a_loss_that_is_not_finite_ends_the_run(
     tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +161,22 @@ def test_a_loss_that_is_not_finite_ends_the_run(
     assert [line["step"] for line in lines] == list(range(1, 9))
     assert [line["left_out"] for line in lines] == [False] * 5 + [True] + [False] * 2
     assert lines[5]["gradient_norm"] is None
+
+
+def test_a_checkpoint_that_cannot_be_written_or_read_is_named(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    run = run_to(tmp_path, tiny_mix, tiny_checkpoint, saving={"every_steps": 4})
+    (tmp_path / "checkpoints").write_text("in the way")
+    with pytest.raises(StorageError, match=r"step-0000004\.partial cannot be written: .*Not a directory.*make room"):
+        train(run, say=lambda text: None)
+    (tmp_path / "checkpoints").unlink()
+    train(run, say=lambda text: None)
+    (file,) = (tmp_path / "checkpoints" / "step-0000009").glob("*.distcp")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"step-0000009: cannot be read: .*; remove it to go on from the one before"):
+        train(run, say=lambda text: None)
+    (tmp_path / "checkpoints" / "step-0000009" / ".metadata").write_bytes(b"?")
+    with pytest.raises(DataError, match=r"step-0000009: is not a checkpoint that can be read: .*; remove it"):
+        train(run, say=lambda text: None)
 
 
 def test_warm_in_moves_moments_and_no_weight(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -13,10 +13,8 @@ ORIGIN = "origin"
 
 
 def write_origin(output: Path, files: Checkpoint | None, config: Any) -> None:
-    """Write it unless it is there: `files`' own, or only the configuration. Raises StorageError."""
+    """Write it anew: `files`' own, or only the configuration. Raises StorageError."""
     folder = output / ORIGIN
-    if folder.is_dir():
-        return
     partial = folder.with_suffix(".partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -28,6 +26,7 @@ def write_origin(output: Path, files: Checkpoint | None, config: Any) -> None:
             copied = [files.folder / "config.json", *([generation] if generation.is_file() else []), *files.tokenizer_files]
             for path in copied:
                 shutil.copyfile(path, partial / path.name)
+        shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror}; make room, and run again") from None

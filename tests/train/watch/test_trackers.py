@@ -36,6 +36,18 @@ def test_tensorboard_hides_what_a_run_that_goes_on_makes_again(tmp_path: Path) -
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 3.0), (2, 2.0), (3, 1.0)]
 
 
+def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("wandb", reason="needs the extra [tracking]")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = dataclasses.replace(run_of(), watch=Watch(wandb_project="p"))
+    (tracker,) = trackers_of(run, tmp_path, after_step=0)
+    tracker.write(1, {"loss": 3.0})
+    tracker.close()
+    (written,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    assert b"loss" in written.read_bytes()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(("library", "watch"), [("tensorboard", Watch(tensorboard=True)), ("wandb", Watch(wandb_project="p"))])
 def test_what_is_not_installed_is_said(library: str, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, {"tensorboard": "torch.utils.tensorboard"}.get(library, library), None)
