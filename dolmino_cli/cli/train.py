@@ -24,7 +24,7 @@ def train(
             "--checkpoint",
             "-c",
             metavar="DIR_OR_HUB_ID",
-            help="The weights to start from: Hugging Face's format, or a run's output.",
+            help="The weights to start from: Hugging Face's format, or a checkpoint of a run.",
             show_default="random weights of the run's shape",
         ),
     ] = None,
