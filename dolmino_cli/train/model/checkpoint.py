@@ -11,7 +11,7 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, MissingExtra, StorageError, first_line
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*\Z")
 _HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # All that transformers' tokenizers read; those that a folder has go on to the export.
