@@ -64,6 +64,11 @@ def test_architectures(kind: str, changes: dict[str, Any], words: str) -> None:
         find_layout(on_meta(tiny.config(kind, **changes)))
 
 
+def test_no_language_model() -> None:
+    with pytest.raises(ConfigError, match="builds no causal language model of a vit"):
+        on_meta(tiny.config("vit"))
+
+
 def without(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
