@@ -1,4 +1,5 @@
-"""Bundled name -> file: `filters/<name>.yaml`, `filters/rewrites/<name>.yaml` and `mixes/<name>.yaml` ship in the package.
+"""Bundled name -> file: `filters/<name>.yaml`, `filters/rewrites/<name>.yaml`, `mixes/<name>.yaml` and
+`train/presets/<name>.yaml` ship in the package.
 
 A name with `/` or ending in .yaml/.yml/.json is that exact file; a bare name is a bundled one. Nothing is guessed from
 the working directory.
@@ -12,16 +13,18 @@ from typing import Literal
 
 from dolmino_cli.errors import ConfigError
 
-Kind = Literal["filters", "filters/rewrites", "mixes"]
-_WORDS = {"filters": "recipe", "filters/rewrites": "template", "mixes": "mix"}
+Kind = Literal["filters", "filters/rewrites", "mixes", "train/presets"]
+_WORDS = {"filters": "recipe", "filters/rewrites": "template", "mixes": "mix", "train/presets": "run"}
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def bundled_folder(kind: Kind) -> Path:
     """The folder of bundled files: inside an installed package, or beside it in a checkout."""
-    installed = _PACKAGE / "bundled" / kind
-    return installed if installed.is_dir() else _PACKAGE.parent / kind
+    for installed in (_PACKAGE / "bundled" / kind, _PACKAGE / kind):
+        if installed.is_dir():
+            return installed
+    return _PACKAGE.parent / kind
 
 
 def bundled_names(kind: Kind) -> list[str]:

@@ -62,7 +62,8 @@ def shell_commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 
-SHOWN = shell_commands((ROOT / "README.md").read_text()) + shell_commands(DOCS["sources.md"] + DOCS["rewriting.md"])
+WITH_COMMANDS = [(ROOT / "README.md").read_text(), *(DOCS[page] for page in ("sources.md", "rewriting.md", "training.md"))]
+SHOWN = [command for page in WITH_COMMANDS for command in shell_commands(page)]
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)

@@ -12,6 +12,7 @@ import typer
 from dolmino_cli import __version__
 from dolmino_cli.cli import classifier as classifier_verbs
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
+from dolmino_cli.cli import eval as eval_verb
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import generate as generate_verbs
 from dolmino_cli.cli import join as join_verbs
@@ -23,7 +24,9 @@ from dolmino_cli.cli import retokenize as retokenize_verb
 from dolmino_cli.cli import rewrite as rewrite_verb
 from dolmino_cli.cli import sample as sample_verb
 from dolmino_cli.cli import score as score_verb
+from dolmino_cli.cli import soup as soup_verb
 from dolmino_cli.cli import trace as trace_verb
+from dolmino_cli.cli import train as train_verb
 from dolmino_cli.errors import DolminoError
 
 app = typer.Typer(
@@ -52,6 +55,9 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
+app.command("soup")(soup_verb.soup)
+app.command("eval")(eval_verb.evaluate)
+app.command("train")(train_verb.train)
 app.command("report")(report_verb.report)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
 
 _READ_AHEAD_BYTES = 1 << 20
+_RETRY_SECONDS = (0.5, 2, 8)
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -100,6 +102,28 @@ def read_bytes(uri: str) -> bytes | None:
     with storage_errors("read", uri):
         answer = _or_none(client().get_object, Bucket=bucket, Key=key)
         return None if answer is None else cast(bytes, answer["Body"].read())
+
+
+def read_range(stored: Shard, start: int, length: int) -> bytes:
+    """`length` bytes of an object from `start` on; tried again for some seconds where the store fails.
+
+    Raises DataError when it is not the object that `stored` describes any more, StorageError.
+    """
+    bucket, key = split(stored.path)
+    for pause_seconds in (*_RETRY_SECONDS, None):
+        try:
+            with storage_errors("read", stored.path):
+                answer = client().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+                data = cast(bytes, answer["Body"].read())  # what botocore itself does not try again
+        except StorageError:
+            if pause_seconds is None:
+                raise
+            time.sleep(pause_seconds)
+            continue
+        if answer["ETag"].strip('"') != stored.etag or len(data) != length:
+            raise DataError("was changed while it was being read; restore it, and run the command again", path=stored.path)
+        return data
+    raise AssertionError("the last attempt returns or raises")
 
 
 def write_bytes(uri: str, data: bytes) -> None:

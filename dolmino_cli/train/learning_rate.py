@@ -13,22 +13,23 @@ from dolmino_cli.errors import ConfigError
 class Cosine:
     """The schedule of stage 1, to start at its value of `step`: linear warm-up, then a cosine to `end_fraction` of the peak.
 
-    Olmo 2 1B at step 1,907,359 of a cosine over 5T tokens: 7.4487e-5 (training-definitions, 1.1).
+    OLMo 2 1B at step 1,907,359 of a cosine over 5T tokens, after a warm-up over 8.39B (4,000 steps, the others have 2,000):
+    7.4487e-5, what its stage 2 starts at (allenai/OLMo, OLMo2-1B-stage1.yaml and OLMo2-1B-stage2-seed42.yaml).
     """
 
     peak: float
     step: int
-    """The step at which stage 1 was left."""
+    """The step at which stage 1 was left; beyond the cosine's end, where the rate stays what it was there, too."""
     total_steps: int
-    """The steps of the whole cosine, warm-up included; stage 1 may have ended before."""
+    """The steps of the whole cosine, warm-up included; stage 1 may have ended before. A length in tokens / tokens per step."""
     warmup_steps: int = 2000
     end_fraction: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_steps < self.total_steps:
             raise ConfigError(f"warmup_steps is {self.warmup_steps}; it must be from 0 to below total_steps, {self.total_steps}")
-        if not 0 <= self.step <= self.total_steps:
-            raise ConfigError(f"step is {self.step}; it must be from 0 to total_steps, {self.total_steps}")
+        if self.step < 0:
+            raise ConfigError(f"step is {self.step}; it must be 0 or more")
         if not (math.isfinite(self.peak) and self.peak > 0 and 0 <= self.end_fraction <= 1):
             raise ConfigError(f"peak is {self.peak}, end_fraction {self.end_fraction}; a peak is more than 0, a fraction 0 to 1")
 
@@ -36,7 +37,7 @@ class Cosine:
         """The rate of `step`."""
         if self.step < self.warmup_steps:
             return self.peak * self.step / self.warmup_steps
-        done = (self.step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
+        done = min((self.step - self.warmup_steps) / (self.total_steps - self.warmup_steps), 1.0)
         end = self.peak * self.end_fraction
         return end + (self.peak - end) * (1 + math.cos(math.pi * done)) / 2
 

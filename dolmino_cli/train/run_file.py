@@ -106,8 +106,14 @@ class Hardware:
     """False: gradients are accumulated unsharded and reduced once a step, which is faster over slow networks and takes 4 bytes a
     weight on every GPU."""
 
+    cache: str | None = None
+    """Folder on a disk of each machine, for mixes on S3. None: `mixes` in dolmino's cache folder."""
+
+    cache_gibibytes: int = 64
+    """What may lie in it. A mix that fits is fetched whole; of a larger one its documents, and windows as they are needed."""
+
     def __post_init__(self) -> None:
-        for name in ("micro_batch_sequences", "replicas", "head_chunk_tokens"):
+        for name in ("micro_batch_sequences", "replicas", "head_chunk_tokens", "cache_gibibytes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
@@ -164,6 +170,8 @@ class Run:
     learning_rate: LearningRate
     seed: int
     """Of the order of the windows, and of random weights."""
+    seeds: tuple[int, ...] = ()
+    """Those of the runs that are averaged, `seed` among them: what `--seed` is for."""
     reference: str | None = None
     """Where the numbers come from."""
     sequence_length: int = 4096
@@ -201,7 +209,7 @@ class Run:
     def decides(self) -> dict[str, Any]:
         """What makes the run this run, by name; paths do not (the mix and the weights are known by their hashes)."""
         decided = dataclasses.asdict(self)
-        for name in ("name", "reference", "mix", "output", "checkpoint", "revision", "hardware", "saving", "watch"):
+        for name in ("name", "seeds", "reference", "mix", "output", "checkpoint", "revision", "hardware", "saving", "watch"):
             del decided[name]
         decided["precision"] = self.hardware.precision
         return decided

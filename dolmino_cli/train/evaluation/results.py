@@ -1,0 +1,82 @@
+"""What an evaluation found, on disk; and the record of every look at items that are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli import __version__
+from dolmino_cli.errors import StorageError
+from dolmino_cli.train.evaluation.harness import TaskResult, harness_versions
+from dolmino_cli.train.soup.ingredient import read_object
+
+FINAL_LOG = "final-evaluations.jsonl"
+
+
+def weights_sha256(files: Mapping[str, str]) -> str:
+    """One hash of a checkpoint's weights, from those of its files by name."""
+    return hashlib.sha256("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode()).hexdigest()
+
+
+def result_name(tasks: Sequence[str], weights: str, *, final: bool) -> str:
+    """The file of an evaluation in its output folder: a name for every checkpoint and choice of tasks."""
+    return f"{'+'.join(tasks)}{'.final' if final else ''}.{weights[:12]}.json"
+
+
+def record_look(output: Path, *, checkpoint: str, weights: str, tasks: Sequence[str]) -> int:
+    """Append to the log that held-out items are about to be asked; how often they were, this time included. Raises StorageError.
+
+    Written before the evaluation, so that one that is stopped counts, too. Lines are only ever added.
+    """
+    entry = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "checkpoint": checkpoint,
+        "weights_sha256": weights,
+        "tasks": list(tasks),
+        "dolmino": __version__,
+    }
+    path = output / FINAL_LOG
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return len(path.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}; nothing was evaluated") from None
+
+
+def write_results(
+    path: Path, results: Sequence[TaskResult], *, checkpoint: str, files: Mapping[str, str], asked: Mapping[str, Any]
+) -> None:
+    """Write the results as JSON, whole or not at all. Raises StorageError."""
+    found = {
+        "version": 1,
+        "dolmino": __version__,
+        "with": harness_versions(),
+        "checkpoint": {"name": checkpoint, "weights_sha256": weights_sha256(files), "files": dict(files)},
+        "asked": dict(asked),
+        "results": [asdict(result) for result in results],
+    }
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.rename(path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def read_numbers(path: Path) -> dict[str, dict[str, float]] | None:
+    """Value by task and metric of results that were written; None where there are none."""
+    found = read_object(path)
+    if found is None:
+        return None
+    return {entry["task"]: {score["metric"]: score["value"] for score in entry["scores"]} for entry in found["results"]}

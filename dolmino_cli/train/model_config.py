@@ -1,0 +1,94 @@
+"""The config.json (and the tokenizer) of the model that a run trains, read without torch and before anything is built."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
+from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
+from dolmino_cli.train.shapes import shape
+
+CONFIG = "config.json"
+_TOKENIZER = "tokenizer.json"
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+\Z")
+
+
+def config_of_run(run: Run) -> dict[str, Any]:
+    """What the model is: the checkpoint's config.json, or the shape's entries. Raises DolminoError."""
+    if run.checkpoint is None:
+        if run.shape is None:
+            raise ConfigError("neither checkpoint nor shape is given; give --checkpoint, or `shape: NAME` for random weights")
+        return shape(run.shape).config_json()
+    folder = _folder(run.checkpoint)
+    if folder is None:
+        return _json(_of_hub(run, CONFIG))
+    if run.revision is not None:
+        raise ConfigError(
+            f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out"
+        )
+    if (folder / CONFIG).is_file():
+        return _json(folder / CONFIG)
+    if (folder / STATE).is_file():
+        return checkpoint_of(folder).state().model
+    if found := checkpoints_of(folder):
+        raise ConfigError(
+            f"checkpoint {run.checkpoint!r} is a run's output; give its model, or a checkpoint in it: {found[-1].folder}"
+        )
+    raise ConfigError(f"checkpoint {run.checkpoint!r} holds no {CONFIG}; give a folder of save_pretrained, or a run's checkpoint")
+
+
+def tokenizer_of_run(run: Run) -> Path | None:
+    """The tokenizer.json beside the checkpoint's weights; None where it has none. Raises StorageError."""
+    if run.checkpoint is None:
+        return None
+    folder = _folder(run.checkpoint)
+    if folder is not None:
+        return folder / _TOKENIZER if (folder / _TOKENIZER).is_file() else None
+    try:
+        return _of_hub(run, _TOKENIZER)
+    except ConfigError:
+        return None
+
+
+def _folder(checkpoint: str) -> Path | None:
+    """The local folder that is meant, None for a hub id. Raises ConfigError for a path that is none."""
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        return path
+    if "://" in checkpoint:
+        raise ConfigError(f"checkpoint {checkpoint!r}: copy it to a local or shared folder, and give that")
+    if not _HUB_ID.match(checkpoint):
+        raise ConfigError(f"no checkpoint folder {checkpoint!r}; give a folder that is there, or a hub id org/name")
+    return None
+
+
+def _of_hub(run: Run, name: str) -> Path:
+    """One small file of a hub id. Raises ConfigError where the repository lacks it, StorageError where it cannot be had."""
+    assert run.checkpoint is not None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(run.checkpoint, name, revision=run.revision))
+    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository: all mean the same here
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise ConfigError(f"checkpoint {run.checkpoint!r} has no {name} on the hub; give another --checkpoint") from None
+        at = f" at revision {run.revision!r}" if run.revision else ""
+        raise StorageError(
+            f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at} could not be had from the hub"
+            f" ({first_line(error)}); give a folder that is there, or a hub id org/name"
+        ) from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"is no JSON: {error}; download the checkpoint again", path=str(path)) from None
+    if not isinstance(found, dict):
+        raise DataError("is no mapping of keys to values; download the checkpoint again", path=str(path))
+    return found

@@ -1,0 +1,75 @@
+"""Which tensors a checkpoint holds, by what names, and how they come back: on any number of GPUs, into the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+
+from dolmino_cli.errors import ConfigError, DataError, first_line
+from dolmino_cli.train.model.build import TrainedModel
+from dolmino_cli.train.model.weights_in import named_weights
+from dolmino_cli.train.optimizer import AdamW
+from dolmino_cli.train.ranks import Ranks
+from dolmino_cli.train.skip_step import SkipHistory
+
+
+def trained_weights(model: TrainedModel) -> dict[str, Tensor]:
+    """A model's weights by Hugging Face's names, a tied one once; writing into them loads them."""
+    return {name: weight.detach() for name, weight in named_weights(model)}
+
+
+def tensors_of(weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistory | None) -> dict[str, Any]:
+    """What a checkpoint holds: views of the run's own tensors, sharded as they are."""
+    found: dict[str, Any] = {
+        "weights": weights,
+        "moments": optimizer.moments(),
+    }
+    return found if history is None else {**found, "skip_history": history.values_2W}
+
+
+def load_run(folder: Path, weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistory | None, ranks: Ranks) -> None:
+    """Put a run back where its checkpoint stands. Raises DataError."""
+    _load(folder, tensors_of(weights, optimizer, history), ranks)
+    optimizer.moments_were_loaded()
+
+
+def load_weights(folder: Path, weights: dict[str, Tensor], ranks: Ranks) -> None:
+    """Start from the weights of another run's checkpoint. Raises DataError, ConfigError."""
+    _load(folder, {"weights": weights}, ranks)
+
+
+def load_moments(folder: Path, optimizer: AdamW, ranks: Ranks) -> None:
+    """Start with the moments of another run's checkpoint. Raises DataError, ConfigError."""
+    _load(folder, {"moments": optimizer.moments()}, ranks)
+    optimizer.moments_were_loaded()
+
+
+def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
+    try:
+        held = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
+    except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes say
+        raise DataError(f"is not a checkpoint that can be read: {first_line(error)}; remove it", path=str(folder)) from None
+    for group, of in tensors.items():
+        for name, tensor in _leaves(of, group):
+            found = getattr(held.get(name), "size", None)
+            if found is None or tuple(found) != tuple(tensor.shape):
+                what = "nothing" if found is None else f"shape {list(found)}"
+                problem = f"{folder} has {what} for {name}, this model has shape {list(tensor.shape)}"
+                raise ConfigError(f"{problem}; give a checkpoint of the same model")
+    try:
+        dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
+    except CheckpointException as error:
+        cause = next(iter(error.failures.values()), (error, None))[0]
+        raise DataError(
+            f"cannot be read: {first_line(Exception(str(cause)))}; remove it to go on from the one before", path=str(folder)
+        ) from None
+
+
+def _leaves(values: Any, prefix: str) -> list[tuple[str, Any]]:
+    if not isinstance(values, dict):
+        return [(prefix, values)]
+    return [leaf for key, value in values.items() for leaf in _leaves(value, f"{prefix}.{key}")]

@@ -1,0 +1,140 @@
+"""A planned soup, written: weights tensor by tensor, configuration and tokenizer, and soup.json, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli import __version__
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.train.soup.ingredient import INDEX, RECORD, file_sha256, read_object
+from dolmino_cli.train.soup.mean import mean_pieces
+from dolmino_cli.train.soup.plan import Shard, SoupPlan
+from dolmino_cli.train.soup.tensor_file import header_of
+
+_COPIED = (
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+_CONFIG_DTYPE = {"bf16": "bfloat16", "fp32": "float32"}
+
+
+def cook(
+    plan: SoupPlan,
+    output: Path,
+    *,
+    found_by: Mapping[str, Any] | None = None,
+    hashes: Mapping[Path, dict[str, str]] | None = None,
+    watch: Callable[[int], None] | None = None,
+) -> bool:
+    """Write the soup to the folder `output`; False if the same one is there already, whose files are then read and compared.
+
+    The same ingredients give the same bytes. `found_by` is recorded (how they were selected); `hashes` are those of ingredients'
+    files where they are known, by folder; `watch` is told how many bytes of weights are written. A run that is killed leaves
+    `.NAME.partial` beside the output, which the next one removes. Raises ConfigError where something else is at `output`,
+    DataError for weights that have no mean, StorageError where the disk refuses.
+    """
+    record = _record(plan, hashes or {}) | ({"found_by": dict(found_by)} if found_by is not None else {})
+    if output.exists():
+        _check_same(output, record)
+        return False
+    partial = output.parent / f".{output.name}.partial"
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        _write_weights(plan, partial, watch)
+        _write_rest(plan, partial)
+        record["files"] = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
+        _write_json(partial / RECORD, record)
+        partial.rename(output)
+    except OSError as error:
+        raise StorageError(f"{output}: the soup cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return True
+
+
+def _record(plan: SoupPlan, hashes: Mapping[Path, dict[str, str]]) -> dict[str, Any]:
+    """soup.json without the hashes of what is written."""
+    ingredients = []
+    for ingredient, weight in zip(plan.ingredients, plan.weights, strict=True):
+        files = hashes.get(ingredient.folder) or ingredient.hashes()
+        entry: dict[str, Any] = {"checkpoint": ingredient.name, "weight": weight, "files": files}
+        ingredients.append(entry | ({"soup": dict(ingredient.soup)} if ingredient.soup is not None else {}))
+    return {"version": 1, "dolmino": __version__, "summed_in": "fp32", "dtype": plan.dtype, "ingredients": ingredients}
+
+
+def check_output(output: Path) -> None:
+    """Raise ConfigError where something is that is no soup, before any work is done for one."""
+    if output.exists() and read_object(output / RECORD) is None:
+        raise ConfigError(f"{output} is there and is no soup; give another --output, or remove it")
+
+
+def _check_same(output: Path, record: dict[str, Any]) -> None:
+    """Raise ConfigError unless the output is the soup of this record; where its ingredients lay does not matter."""
+    check_output(output)
+    there = read_object(output / RECORD) or {}
+    files = there.pop("files", {})
+    for known in (there, record := json.loads(json.dumps(record))):
+        known.pop("dolmino", None)
+        for entry in known.get("ingredients", []):
+            entry.pop("checkpoint", None)
+    if record != there:
+        raise ConfigError(
+            f"{output} holds a soup of something else (its {RECORD} says of what); give another --output, or remove it"
+        )
+    for name, sha256 in files.items():
+        if not (output / name).is_file() or file_sha256(output / name) != sha256:
+            raise ConfigError(f"{output} holds this soup, but {name} was changed since; remove the folder and run again")
+
+
+def _write_weights(plan: SoupPlan, folder: Path, watch: Callable[[int], None] | None) -> None:
+    written = 0
+    for shard in plan.shards:
+        with (folder / shard.name).open("wb") as file:
+            file.write(header_of(shard.tensors))
+            for key, (dtype, _) in shard.tensors.items():
+                for piece in mean_pieces(key, plan.ingredients, plan.weights, dtype):
+                    file.write(piece.data)
+                    written += piece.nbytes
+                    if watch is not None:
+                        watch(written)
+            file.flush()
+            os.fsync(file.fileno())
+    if len(plan.shards) > 1:
+        _write_json(folder / INDEX, _index(plan.shards, plan.bytes))
+
+
+def _index(shards: tuple[Shard, ...], size: int) -> dict[str, Any]:
+    places = {key: shard.name for shard in shards for key in shard.tensors}
+    return {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
+
+
+def _write_rest(plan: SoupPlan, folder: Path) -> None:
+    """The configuration, with the dtype that was asked for, and the tokenizer of the first ingredient."""
+    first = plan.ingredients[0]
+    config = dict(first.config)
+    if plan.dtype != "keep":
+        spelled = next((key for key in ("dtype", "torch_dtype") if key in config), "dtype")
+        config[spelled] = _CONFIG_DTYPE[plan.dtype]
+    _write_json(folder / "config.json", config)
+    for name in _COPIED:
+        if (first.folder / name).is_file():
+            shutil.copyfile(first.folder / name, folder / name)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,89 @@
+"""The greedy soup: of many checkpoints, those whose mean scores best (Wortsman et al. 2022, arXiv:2203.05482, recipe 1)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import StorageError
+from dolmino_cli.train.evaluation.metric_command import MetricCommand
+from dolmino_cli.train.soup.cook import cook
+from dolmino_cli.train.soup.ingredient import Ingredient
+from dolmino_cli.train.soup.plan import plan_soup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One checkpoint or one soup, scored."""
+
+    members: tuple[str, ...]
+    metric: float
+    kept: bool
+    """Of a single checkpoint: is it the first of the soup? Of a soup: did it score no worse than the one before?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What went into the soup, the best first, and every trial in order."""
+
+    chosen: tuple[Ingredient, ...]
+    metric: float
+    trials: tuple[Trial, ...]
+
+    def record(self, metric: MetricCommand) -> dict[str, Any]:
+        """For soup.json."""
+        return {"rule": "greedy", "metric": asdict(metric), "trials": [asdict(trial) for trial in self.trials]}
+
+
+def select(
+    ingredients: Sequence[Ingredient], metric: MetricCommand, *, scratch: Path, say: Callable[[Trial], None] | None = None
+) -> Selection:
+    """Score each checkpoint alone; start with the best; add each other, best first, if the soup then scores no worse (>=).
+
+    Equal scores keep the order given. Soups are plain means in the checkpoints' own dtype, written under `scratch` (with room for
+    one) and removed after their trial; n checkpoints are 2n - 1 runs of the command. `say` is told of each trial as it ends.
+    Raises RunFailed when the command fails.
+    """
+    plan_soup(ingredients)  # they agree, or nothing is run
+    hashes = {ingredient.folder: ingredient.hashes() for ingredient in ingredients}
+    alone = [metric.score(ingredient.folder) for ingredient in ingredients]
+    sign = 1 if metric.lower_is_better else -1
+    order = sorted(range(len(ingredients)), key=lambda number: sign * alone[number])
+    trials: list[Trial] = []
+
+    def tried(members: Sequence[Ingredient], score: float, *, kept: bool) -> None:
+        trials.append(Trial(members=tuple(member.name for member in members), metric=score, kept=kept))
+        if say is not None:
+            say(trials[-1])
+
+    for number in order:
+        tried([ingredients[number]], alone[number], kept=number == order[0])
+    chosen, best = [ingredients[order[0]]], alone[order[0]]
+    for number in order[1:]:
+        candidate = [*chosen, ingredients[number]]
+        with _folder(scratch) as folder:
+            cook(plan_soup(candidate), folder / "soup", hashes=hashes)
+            score = metric.score(folder / "soup")
+        kept = metric.better(score, best)
+        tried(candidate, score, kept=kept)
+        if kept:
+            chosen, best = candidate, score
+    return Selection(chosen=tuple(chosen), metric=best, trials=tuple(trials))
+
+
+@contextmanager
+def _folder(scratch: Path) -> Iterator[Path]:
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".soup-trial-", dir=scratch))
+    except OSError as error:
+        raise StorageError(f"{scratch}: no trial can be written there: {error.strerror or error}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""Where a run's weights come from: a Hugging Face checkpoint, a checkpoint of another run of ours, or chance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import ConfigError, DataError, StorageError
+from dolmino_cli.train.model.build import TrainedModel
+from dolmino_cli.train.model.checkpoint import Checkpoint, open_checkpoint
+from dolmino_cli.train.model.weights_in import fill, fill_random
+from dolmino_cli.train.ranks import Ranks
+from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of
+from dolmino_cli.train.saving.tensors import load_weights, trained_weights
+from dolmino_cli.train.shapes import config_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A configuration and its weights before step 1."""
+
+    config: Any
+    """transformers' PreTrainedConfig."""
+    files: Checkpoint | None
+    """The Hugging Face checkpoint, with its tokenizer; None for the other two."""
+    identity: dict[str, Any]
+    """What a checkpoint remembers these weights by."""
+    fill: Callable[[TrainedModel], None]
+    """Write them into a model of that configuration."""
+
+
+def start_of(run: Run, ranks: Ranks) -> Start:
+    """What `run.checkpoint`, or `run.shape` without one, says. All ranks call it. Raises ConfigError, DataError, StorageError."""
+    if run.checkpoint is None:
+        if run.shape is None:
+            raise ConfigError("neither checkpoint nor shape is given; give what to train, or the shape of random weights")
+        identity = {"random": run.shape, "seed": run.seed}
+        return Start(config=config_of(run.shape), files=None, identity=identity, fill=lambda model: fill_random(model, run.seed))
+    folder = Path(run.checkpoint).expanduser()
+    if (folder / STATE).is_file():
+        return _of_our_checkpoint(folder, ranks)
+    with ranks.together():
+        # One process a node would do; the hub's client makes the others wait, and finds the files there.
+        checkpoint = open_checkpoint(run.checkpoint, run.revision)
+    return Start(
+        config=checkpoint.config,
+        files=checkpoint,
+        identity={"sha256": _sha256_of(checkpoint.weight_files, ranks)},
+        fill=lambda model: fill(model, checkpoint),
+    )
+
+
+def config_from(written: dict[str, Any]) -> Any:
+    """The configuration that a checkpoint's state holds."""
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(**written)
+
+
+def _of_our_checkpoint(folder: Path, ranks: Ranks) -> Start:
+    with ranks.together():
+        checkpoint = checkpoint_of(folder)
+        state = checkpoint.state()
+    return Start(
+        config=config_from(state.model),
+        files=None,
+        identity={"checkpoint": state.id},
+        fill=lambda model: load_weights(checkpoint.folder, trained_weights(model), ranks),
+    )
+
+
+def _sha256_of(paths: list[Path], ranks: Ranks) -> dict[str, str]:
+    """sha256 (hex) by file name; the ranks share the work, which is about 1 s a GB."""
+    mine: dict[str, str] = {}
+    with ranks.together():
+        for path in paths[ranks.rank :: ranks.world_size]:
+            try:
+                with path.open("rb") as file:
+                    mine[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise StorageError(f"{path} cannot be read: {error.strerror}; make it readable") from None
+    found = {name: digest for part in ranks.of_all(mine) for name, digest in part.items()}
+    if len(found) != len(paths):
+        raise DataError("has weight files of the same name in two folders", path=str(paths[0].parent))
+    return dict(sorted(found.items()))
