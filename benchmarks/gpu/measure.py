@@ -37,7 +37,7 @@ def configuration(case: Case) -> Any:
 
 
 def ids_of(case: Case, vocabulary: int, step: int) -> np.ndarray:
-    """(windows, sequence length): ids in proportion to 1 / rank, as words are: a GPU's arithmetic is faster on even numbers."""
+    """(windows, sequence length), by Zipf's law, as words are."""
     draw = np.random.default_rng(step).random((case.windows, case.sequence_length))
     return np.minimum(np.exp(draw * np.log(vocabulary)), vocabulary - 1).astype(np.int32)
 
