@@ -87,7 +87,7 @@ def build(config: Any, *, hardware: Hardware, mesh: DeviceMesh, device: torch.de
 
 def compiles(device: torch.device) -> bool:
     """On a CPU, compiling takes longer than what it saves."""
-    return device.type == "cuda"
+    return bool(device.type == "cuda")
 
 
 def on_meta(config: Any) -> Any:

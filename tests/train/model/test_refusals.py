@@ -85,7 +85,7 @@ def index_of_two(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "kind", "words"),
     [
-        (lambda folder: without(folder, "config.json"), ConfigError, "no config.json"),
+        (lambda folder: without(folder, "config.json"), ConfigError, "holds no config.json"),
         (lambda folder: without(folder, "model.safetensors"), ConfigError, "neither model.safetensors nor"),
         (lambda folder: rewritten(folder, "config.json", model_type="other"), ConfigError, "does not accept its config.json"),
         (lambda folder: rewritten(folder, "config.json", quantization_config={}), ConfigError, "quantized"),
@@ -104,9 +104,7 @@ def test_folders(damage: Callable[[Path], None], kind: type[DolminoError], words
 
 def test_names(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no checkpoint at"):
-        open_checkpoint("./nowhere")
-    with pytest.raises(ConfigError, match="revision 'main' is for hub ids"):
-        open_checkpoint(str(tmp_path), "main")
+        open_checkpoint(str(tmp_path / "nowhere"))
 
 
 def weights_with(folder: Path, **changes: torch.Tensor | None) -> None:
@@ -146,4 +144,3 @@ def test_old_and_doubled_tensors_are_no_error(tmp_path: Path, build_tiny: Callab
     model = build_tiny(checkpoint.config)
     fill(model, checkpoint)
     assert torch.equal(model.layout.embedding.weight.full_tensor(), embedding)
-    assert len(checkpoint.sha256()["model.safetensors"]) == 64
