@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import math
+import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -128,15 +129,17 @@ class Loop:
 
     def _not_finite(self, line: StepLine) -> str:
         run, windows = self.prepared.run, self.prepared.data.windows_of_step(line.step)
-        trace = f"dolmino trace {run.mix} --step {line.step} --seed {run.seed} --batch {run.batch_sequences}"
-        epochs = -(-line.step // self.prepared.data.steps_per_epoch)
-        trace += f" --epochs {epochs}" if epochs > 1 else ""
         more = f" and {len(windows) - _MOST_WINDOWS_SAID:,} more" if len(windows) > _MOST_WINDOWS_SAID else ""
+        trace = f"dolmino trace {shlex.quote(str(run.mix))} --sequence-length {run.sequence_length}"
+        epochs = -(-line.step // self.prepared.data.steps_per_epoch)
+        step = f"--step {line.step} --seed {run.seed} --batch {run.batch_sequences}" + (
+            f" --epochs {epochs}" if epochs > 1 else ""
+        )
         return (
             f"step {line.step:,}: loss {line.loss}, squared log-sum-exp {line.z}, gradient norm {line.gradient_norm}. Its update"
             f" was left out, and the run ended at step {self.step:,}; the checkpoint before is kept. It trained on windows"
-            f" {', '.join(map(str, windows[:_MOST_WINDOWS_SAID].tolist()))}{more}; all, and their documents: {trace}"
-            f" --sequence-length {run.sequence_length}"
+            f" {', '.join(map(str, windows[:_MOST_WINDOWS_SAID].tolist()))}{more}. What is in them: {trace} {step}; in one of"
+            f" them: {trace} --window {windows[0]}"
         )
 
 

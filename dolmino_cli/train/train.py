@@ -79,7 +79,7 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
                 _write_done(prepared, model)
         else:
             say_once(f"stopped after step {loop.step:,} of {prepared.steps:,}; run the same command to go on")
-        return Trained(steps_done=loop.step, steps=prepared.steps, stopped_by=signals.asked, model=model)
+        return Trained(steps_done=loop.step, steps=prepared.steps, stopped_by=None if done else signals.asked, model=model)
 
 
 @contextmanager

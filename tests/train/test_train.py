@@ -150,10 +150,11 @@ def test_a_loss_that_is_not_finite_ends_the_run(
     message = str(failed.value)
     assert message.startswith("step 6: loss ")
     assert "gradient norm nan" in message
-    assert f"dolmino trace {tiny_mix} --step 6 --seed 7 --batch 8 --sequence-length 64" in message
+    assert f"What is in them: dolmino trace {tiny_mix} --sequence-length 64 --step 6 --seed 7 --batch 8; in one" in message
     with joined_ranks(timeout_seconds=60) as ranks:
         windows = prepare(dataclasses.replace(run, output=str(tmp_path / "other")), ranks, say=print).data.windows_of_step(6)
-    assert f"windows {', '.join(map(str, windows))};" in message
+    assert f"windows {', '.join(map(str, windows))}. What" in message
+    assert message.endswith(f"dolmino trace {tiny_mix} --sequence-length 64 --window {windows[0]}")
     assert torch.equal(weights[6], weights[7])
     assert not torch.equal(weights[7], weights[8])
     assert [checkpoint.step for checkpoint in checkpoints_of(tmp_path)] == [5]
