@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from dolmino_cli import __version__
+from dolmino_cli.cli import checkpoint as checkpoint_verbs
 from dolmino_cli.cli import classifier as classifier_verbs
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import eval as eval_verb
@@ -56,6 +57,7 @@ app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
 app.command("train")(train_verb.train)
+app.add_typer(checkpoint_verbs.app, name="checkpoint")
 app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
 app.command("report")(report_verb.report)

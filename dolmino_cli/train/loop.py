@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import hashlib
 import math
+import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from dolmino_cli.errors import DolminoError, RunFailed
 from dolmino_cli.train.data.step_batch import StepBatch
@@ -22,6 +24,8 @@ from dolmino_cli.train.watch.watchdog import Watchdog
 
 # What the ranks tell each other before every step; the largest holds for all.
 _GO_ON, _STOP, _FAILED = 0, 1, 2
+
+_MOST_WINDOWS_SAID = 64
 
 
 @dataclass(kw_only=True)
@@ -72,7 +76,8 @@ class Loop:
         of their devices, which this costs nothing.
         """
         prepared = self.prepared
-        with closing(prepared.data.ahead(self.step + 1, prepared.steps)) as read:
+        ahead: Any = prepared.data.ahead(self.step + 1, prepared.steps)
+        with closing(ahead) as read:
             while self.step < prepared.steps:
                 self.watchdog.doing(f"step {self.step + 1}")
                 error = batch = None
@@ -112,6 +117,7 @@ class Loop:
                 self.progress(reading)
             for line in lines:
                 if not all(map(math.isfinite, (line.loss, line.z, line.gradient_norm))):
+                    self.saver.finish()
                     raise RunFailed(self._not_finite(line))
 
     def _save(self) -> None:
@@ -123,13 +129,17 @@ class Loop:
 
     def _not_finite(self, line: StepLine) -> str:
         run, windows = self.prepared.run, self.prepared.data.windows_of_step(line.step)
-        trace = f"dolmino trace {run.mix} --step {line.step} --seed {run.seed} --batch {run.batch_sequences}"
+        more = f" and {len(windows) - _MOST_WINDOWS_SAID:,} more" if len(windows) > _MOST_WINDOWS_SAID else ""
+        trace = f"dolmino trace {shlex.quote(str(run.mix))} --sequence-length {run.sequence_length}"
         epochs = -(-line.step // self.prepared.data.steps_per_epoch)
-        trace += f" --epochs {epochs}" if epochs > 1 else ""
+        step = f"--step {line.step} --seed {run.seed} --batch {run.batch_sequences}" + (
+            f" --epochs {epochs}" if epochs > 1 else ""
+        )
         return (
             f"step {line.step:,}: loss {line.loss}, squared log-sum-exp {line.z}, gradient norm {line.gradient_norm}. Its update"
             f" was left out, and the run ended at step {self.step:,}; the checkpoint before is kept. It trained on windows"
-            f" {', '.join(map(str, windows.tolist()))}; their documents: {trace} --sequence-length {run.sequence_length}"
+            f" {', '.join(map(str, windows[:_MOST_WINDOWS_SAID].tolist()))}{more}. What is in them: {trace} {step}; in one of"
+            f" them: {trace} --window {windows[0]}"
         )
 
 

@@ -12,14 +12,23 @@ import torch
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.for_training import open_mix
+from dolmino_cli.mix.for_training import MixForTraining, open_mix
+from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.data.mix_data import MixData
 from dolmino_cli.train.model.build import TrainedModel, build
 from dolmino_cli.train.model.parallel import make_mesh
 from dolmino_cli.train.optimizer import AdamW
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Run
-from dolmino_cli.train.saving.checkpoints import State, checkpoint_of, checkpoints_of, refuse_another_run, remove_partial
+from dolmino_cli.train.saving.checkpoints import (
+    Checkpoint,
+    State,
+    checkpoint_of,
+    checkpoints_of,
+    refuse_another_run,
+    remove_partial,
+)
+from dolmino_cli.train.saving.origin import write_origin
 from dolmino_cli.train.saving.tensors import load_moments, load_run, tensors_of, trained_weights
 from dolmino_cli.train.skip_step import SkipHistory
 from dolmino_cli.train.start import Start, start_of
@@ -82,41 +91,31 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         mix = open_mix(run.mix)
     start = start_of(run, ranks)
     with ranks.together():
-        vocabulary = start.config.get_text_config().vocab_size
-        data = MixData(
-            mix,
-            run=run,
-            rank=ranks.rank,
-            world_size=ranks.world_size,
-            vocabulary_size=vocabulary,
-            cache_dir=Path(run.hardware.cache) if run.hardware.cache else None,
-            cache_bytes=run.hardware.cache_gibibytes << 30,
-        )
+        data = _data_of(run, mix, start, ranks)
         steps = run.steps or data.steps_per_epoch
         if run.optimizer.warm_in_steps > steps:
             raise ConfigError(f"warm_in_steps is {run.optimizer.warm_in_steps}, more than the run's {steps} steps; lower it")
-    done = ranks.of_first([(each.step, str(each.folder)) for each in checkpoints_of(output)][-1:])
+    newest = _newest(output, run, mix.identity, start, ranks)
     with ranks.together():
-        newest = checkpoint_of(Path(done[0][1])) if done else None
-        if newest is not None:
-            refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
-        if ranks.first:
-            remove_partial(output)
         data.verify(say)
-    model = build(
-        start.config,
-        hardware=run.hardware,
-        mesh=make_mesh(run.hardware, ranks.device.type, ranks.world_size),
-        device=ranks.device,
-    )
-    optimizer = AdamW(dict(model.hf.named_parameters()), model.layout.embedding.weight, run.optimizer)
-    history = SkipHistory(run.optimizer.skip_step, ranks.device) if run.optimizer.skip_step else None
+    # What fails here does on all ranks alike, or waits for none.
+    with ranks.together():
+        mesh = make_mesh(run.hardware, ranks.device.type, ranks.world_size)
+        model = build(start.config, hardware=run.hardware, mesh=mesh, device=ranks.device)
+        optimizer = AdamW(dict(model.hf.named_parameters()), model.layout.embedding.weight, run.optimizer)
+        history = SkipHistory(run.optimizer.skip_step, ranks.device) if run.optimizer.skip_step else None
+        if newest is not None:
+            load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
+            say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
+        else:
+            start.fill(model)
+            if run.optimizer.moments_from is not None:
+                load_moments(checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder, optimizer, ranks)
     stepper = Stepper(run, ranks, model, optimizer, history, len(data.sources))
-    if newest is not None:
-        load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
-        say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
-    else:
-        _begin(run, start, model, optimizer, stepper, data, ranks, say)
+    if newest is None and run.optimizer.warm_in_steps:
+        for batch in data.ahead(1, run.optimizer.warm_in_steps):
+            stepper.warm_in(batch)
+        say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")
     return Prepared(
         run=run,
         output=output,
@@ -133,24 +132,30 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
     )
 
 
-def _begin(
-    run: Run,
-    start: Start,
-    model: TrainedModel,
-    optimizer: AdamW,
-    stepper: Stepper,
-    data: MixData,
-    ranks: Ranks,
-    say: Callable[[str], None],
-) -> None:
-    """Weights as the run starts with them; moments fresh, filled by a warm-in, or of another run."""
-    start.fill(model)
-    if run.optimizer.moments_from is not None:
-        with ranks.together():
-            folder = checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder
-        load_moments(folder, optimizer, ranks)
-        say(f"moments of {folder}")
-    if run.optimizer.warm_in_steps:
-        for batch in data.ahead(1, run.optimizer.warm_in_steps):
-            stepper.warm_in(batch)
-        say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")
+def _data_of(run: Run, mix: MixForTraining, start: Start, ranks: Ranks) -> MixData:
+    return MixData(
+        mix,
+        run=run,
+        rank=ranks.rank,
+        world_size=ranks.world_size,
+        vocabulary_size=start.config.get_text_config().vocab_size,
+        cache_dir=Path(run.hardware.cache) if run.hardware.cache else None,
+        cache_bytes=run.hardware.cache_gibibytes << 30,
+    )
+
+
+def _newest(output: Path, run: Run, mix: dict[str, Any], start: Start, ranks: Ranks) -> Checkpoint | None:
+    """The checkpoint to go on from, as rank 0 sees it; what killed runs left half-written goes. Raises ConfigError, DataError."""
+    folder = ranks.of_first(next((str(each.folder) for each in reversed(checkpoints_of(output))), None))
+    with ranks.together():
+        newest = checkpoint_of(Path(folder)) if folder is not None else None
+        if newest is not None:
+            refuse_another_run(newest, run=run.decides(), mix=mix, start=start.identity)
+        elif (output / EXPORTED).exists():
+            problem = f"{output} holds {EXPORTED}, which a run wrote at its end, and no checkpoints"
+            raise ConfigError(f"{problem}; give another --output, or remove what is in it to train again")
+        if ranks.first:
+            remove_partial(output)
+            if newest is None:
+                write_origin(output, start.files, start.config)
+    return newest

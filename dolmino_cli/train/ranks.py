@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from dolmino_cli.errors import ConfigError, DolminoError
+from dolmino_cli.train.host_memory import keep_freed_memory
 
 # Some hosts wait while others download, hash or write. One that died is noticed at once; steps that hang are the watchdog's.
 _HOSTS_WAIT = timedelta(hours=6)
@@ -90,15 +91,18 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
                 " process per GPU: torchrun --nproc-per-node"
             )
         torch.cuda.set_device(device)
+    else:
+        keep_freed_memory()
     begun_here = not dist.is_initialized()
     if begun_here:
         # Later than our own watchdog, which says more.
         timeout = timedelta(seconds=timeout_seconds + 60)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         if "RANK" in os.environ:
-            dist.init_process_group(backend, timeout=timeout, device_id=device if cuda else None)
+            dist.init_process_group(backend, timeout=timeout)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1, timeout=timeout)
+    failed = True
     try:
         yield Ranks(
             rank=dist.get_rank(),
@@ -107,6 +111,8 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
             host_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
             saving_group=dist.new_group(backend="gloo", timeout=_HOSTS_WAIT),
         )
+        failed = False
     finally:
-        if begun_here:
+        # A group that lost a member would wait for it here.
+        if begun_here and (not failed or dist.get_world_size() == 1):
             dist.destroy_process_group()

@@ -15,6 +15,7 @@ from dolmino_cli.train.model.weights_in import fill, fill_random
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of
+from dolmino_cli.train.saving.origin import read_origin
 from dolmino_cli.train.saving.tensors import load_weights, trained_weights
 from dolmino_cli.train.shapes import config_of
 
@@ -26,7 +27,7 @@ class Start:
     config: Any
     """transformers' PreTrainedConfig."""
     files: Checkpoint | None
-    """The Hugging Face checkpoint, with its tokenizer; None for the other two."""
+    """Where its configuration and tokenizer are; None for random weights, which have none."""
     identity: dict[str, Any]
     """What a checkpoint remembers these weights by."""
     fill: Callable[[TrainedModel], None]
@@ -54,20 +55,14 @@ def start_of(run: Run, ranks: Ranks) -> Start:
     )
 
 
-def config_from(written: dict[str, Any]) -> Any:
-    """The configuration that a checkpoint's state holds."""
-    from transformers import AutoConfig
-
-    return AutoConfig.for_model(**written)
-
-
 def _of_our_checkpoint(folder: Path, ranks: Ranks) -> Start:
     with ranks.together():
         checkpoint = checkpoint_of(folder)
         state = checkpoint.state()
+        files = read_origin(checkpoint.folder, state.model)
     return Start(
-        config=config_from(state.model),
-        files=None,
+        config=files.config,
+        files=files,
         identity={"checkpoint": state.id},
         fill=lambda model: load_weights(checkpoint.folder, trained_weights(model), ranks),
     )

@@ -32,7 +32,7 @@ class Measured:
     norm: Tensor
     """The gradient's, before it was cut."""
     left_out: Tensor
-    """Was the update left out (skip_step)?"""
+    """Was the update left out: not finite, or far above those before (skip_step)?"""
 
 
 class Stepper:

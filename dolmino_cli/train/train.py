@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
-from dolmino_cli.errors import StorageError
+from dolmino_cli.errors import RunFailed, StorageError, first_line
+from dolmino_cli.train.checkpoint_folder import EXPORTED
+from dolmino_cli.train.devices import found_gpu
 from dolmino_cli.train.loop import Loop
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.prepare import Prepared, prepare
-from dolmino_cli.train.ranks import joined_ranks
+from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.save import Saver
 from dolmino_cli.train.throughput import Throughput
@@ -24,7 +28,7 @@ from dolmino_cli.train.watch.stop_signals import StopSignals
 from dolmino_cli.train.watch.trackers import trackers_of
 from dolmino_cli.train.watch.watchdog import Watchdog
 
-DONE, MODEL = "done.json", "model"
+DONE = "done.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +61,15 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         say_once = say if ranks.first else lambda text: None
         signals = StopSignals()
         open_things.enter_context(signals.heard())
+        open_things.enter_context(_said_in_a_line(ranks))
         prepared = prepare(run, ranks, say=say_once)
         watchdog = Watchdog(timeout_seconds=run.watch.timeout_seconds, rank=ranks.rank, world_size=ranks.world_size, say=say)
         with ranks.together():
             loop = _loop_of(prepared, watchdog, signals, say_once, progress, open_things)
         open_things.enter_context(watchdog.watching())
+        if ranks.device.type == "cuda" and os.environ.get("DOLMINO_DEBUG"):
+            # Of every place where the host waits for the GPU; none but the readings and checkpoints should.
+            torch.cuda.set_sync_debug_mode("warn")
         done = loop.run()
         model = None
         if done:
@@ -71,7 +79,28 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
                 _write_done(prepared, model)
         else:
             say_once(f"stopped after step {loop.step:,} of {prepared.steps:,}; run the same command to go on")
-        return Trained(steps_done=loop.step, steps=prepared.steps, stopped_by=signals.asked, model=model)
+        return Trained(steps_done=loop.step, steps=prepared.steps, stopped_by=None if done else signals.asked, model=model)
+
+
+@contextmanager
+def _said_in_a_line(ranks: Ranks) -> Iterator[None]:
+    """What torch raises where a GPU is too small or another process is gone, as RunFailed: of rank 0, others end quietly."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            f"rank {ranks.rank} has too little GPU memory: {first_line(error)} Lower hardware.micro_batch_sequences, or set"
+            " hardware.activation_checkpointing to full; more GPUs help too"
+        ) from error
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        if not ranks.first:
+            raise SystemExit(1) from error
+        lost = f"rank 0 lost another process: {first_line(error)}"
+        raise RunFailed(
+            f"{lost}; what that one said tells why. Run the same command to go on from the last checkpoint"
+        ) from error
 
 
 def _loop_of(
@@ -88,11 +117,13 @@ def _loop_of(
     for tracker in trackers:
         open_things.callback(tracker.close)
     cuda = ranks.device.type == "cuda"
+    found = found_gpu() if cuda and ranks.first else None  # a site may have capped its power
     throughput = Throughput.of(
         prepared.start.config.to_dict(),
         sequence_length=run.sequence_length,
         device_name=torch.cuda.get_device_name(ranks.device) if cuda else "CPU",
         gpus=ranks.world_size,
+        watts=found.watts if found is not None else None,
     )
     readings = Readings(
         run,
@@ -119,7 +150,7 @@ def _loop_of(
 
 def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
     """The run's model as a Hugging Face checkpoint, written now unless it is there; None where the run does not want one."""
-    saving, folder = prepared.run.saving, prepared.output / MODEL
+    saving, folder = prepared.run.saving, prepared.output / EXPORTED
     if not saving.export:
         return None
     if not prepared.ranks.of_first(folder.exists()):

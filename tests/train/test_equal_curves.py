@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dolmino_cli.train.learning_rate import LearningRate
 from dolmino_cli.train.run_file import Run
@@ -79,6 +80,42 @@ def test_curves_are_the_plain_loops(
         assert [line["objective"] for line in lines] == pytest.approx(curve.objective, abs=TOLERANCE), (what, hardware)
         assert [line["gradient_norm"] for line in lines] == pytest.approx(curve.norm, rel=TOLERANCE * 10), (what, hardware)
     assert len(orders) == 1
+
+
+@pytest.mark.parametrize(("kind", "tied"), [("Llama", False), ("Qwen2", True), ("Qwen3", False)])
+def test_other_models_train_and_export(kind: str, tied: bool, tiny_mix: Path, tmp_path: Path) -> None:
+    """The same curve, tied (then the head is the embedding, and not decayed) or not; the same architecture is exported."""
+    import transformers
+
+    torch.manual_seed(4)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=128, max_position_embeddings=128, tie_word_embeddings=tied, **sizes
+    )
+    getattr(transformers, f"{kind}ForCausalLM")(config).save_pretrained(tmp_path / "start")
+    exported = {"saving": {"export": True, "export_dtype": "fp32"}, "steps": FEW}
+    run = tiny_run(tiny_mix, tmp_path / "start", tmp_path / "out", hardware={"micro_batch_sequences": 4}, **exported)
+    train_all([run])
+    lines, curve = step_lines(tmp_path / "out"), reference(run, FEW)
+    assert [line["objective"] for line in lines] == pytest.approx(curve.objective, abs=TOLERANCE)
+    assert [line["gradient_norm"] for line in lines] == pytest.approx(curve.norm, rel=TOLERANCE * 10)
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
+    assert type(model).__name__ == f"{kind}ForCausalLM"
+
+
+def test_bf16_is_near(expected: Callable[..., Curve], tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """Arithmetic in bf16 on weights and moments in fp32: the curve within its rounding, and not the fp32 one."""
+    run = run_of("plain", FEW, {"micro_batch_sequences": 4, "precision": "bf16"}, tiny_mix, tiny_checkpoint, tmp_path)
+    train_all([run])
+    objective, plain = [line["objective"] for line in step_lines(tmp_path)], expected("plain", FEW).objective
+    assert objective == pytest.approx(plain, rel=0.01)
+    assert objective != pytest.approx(plain, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ def _download(file: Wanted, target: Path) -> None:
                 while left:
                     left = left[out.write(left) :]
             found, size = hashed.finish(), out.tell()
+            # Nobody hashes it again: after a power cut it must not be there with bytes that never reached the disk.
+            os.fsync(out.fileno())
         if size != file.bytes:
             raise StorageError(f"{file.path}: {size:,} bytes arrived of {file.bytes:,}; run the command again")
         if found != file.sha256:

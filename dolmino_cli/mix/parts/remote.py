@@ -8,6 +8,7 @@ trains on are read, by range, while earlier ones are trained on: over a run, eve
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ def open_parts(mix: MixForTraining, *, cache: Path | None = None, cache_bytes: i
         return LocalParts(mix)
     cache = cache if cache is not None else storage.cache_folder() / "mixes"
     folder = cache / mix.identity["parts_sha256"][:16]
-    others = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file() and folder not in path.parents)
+    others = _held(cache, besides=folder)
     whole, needed = (_total(wanted_files(mix, arrays=arrays)) for arrays in (True, False))
     if whole <= cache_bytes - others:
         return WholeParts(mix, folder)
@@ -102,6 +103,15 @@ def _wanted(mix: MixForTraining, arrays: bool) -> Iterator[Wanted]:
         named = {provenance_name(part.name): part.documents_sha256, repeated_name(part.name): part.repeated_sha256}
         for name, sha256 in (named | {part.name: part.sha256} if arrays else named).items():
             yield Wanted(path=mix.files[name].path, name=name, bytes=mix.files[name].bytes, sha256=sha256)
+
+
+def _held(cache: Path, *, besides: Path) -> int:
+    """Bytes of the files below a folder; another run may be removing some of them."""
+    held = 0
+    for path in cache.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            held += path.stat().st_size if path.is_file() and besides not in path.parents else 0
+    return held
 
 
 def _total(files: Sequence[Wanted]) -> int:

@@ -93,6 +93,7 @@ class TrainerOrder:
         return [tuple(found[window]) for window in windows]
 
 
-@functools.lru_cache(maxsize=1)
+# Two: a trainer's reader is some steps, and so at times an epoch, ahead of what is trained on.
+@functools.lru_cache(maxsize=2)
 def _order(windows: int, seed: int, epoch: int) -> npt.NDArray[np.uint32]:
     return window_order(windows, seed=seed, epoch=epoch)

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -135,19 +137,29 @@ def publish(partial: Path, state: State) -> None:
 
 
 def remove_old(output: Path, *, keep: int, final_step: int) -> None:
-    """Keep the newest `keep` checkpoints, and that of the run's last step besides."""
+    """Keep the newest `keep` checkpoints, and that of the run's last step besides. Raises StorageError."""
     others = [checkpoint for checkpoint in checkpoints_of(output) if checkpoint.step != final_step]
-    for checkpoint in others[:-keep]:
-        # Not whole any more before its first file is gone.
-        doomed = checkpoint.folder.with_name(checkpoint.folder.name + PARTIAL)
-        checkpoint.folder.rename(doomed)
-        shutil.rmtree(doomed)
+    with _removing(output):
+        for checkpoint in others[:-keep]:
+            # Not whole any more before its first file is gone.
+            doomed = checkpoint.folder.with_name(checkpoint.folder.name + PARTIAL)
+            checkpoint.folder.rename(doomed)
+            shutil.rmtree(doomed)
 
 
 def remove_partial(output: Path) -> None:
-    """What a killed run left half-written, or half-removed."""
-    for path in (output / "checkpoints").glob(f"*{PARTIAL}"):
-        shutil.rmtree(path)
+    """What a killed run left half-written, or half-removed. Raises StorageError."""
+    with _removing(output):
+        for path in (output / "checkpoints").glob(f"*{PARTIAL}"):
+            shutil.rmtree(path)
+
+
+@contextmanager
+def _removing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"old checkpoints of {output} cannot be removed: {error}; make it writable, and run again") from None
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

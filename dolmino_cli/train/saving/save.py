@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
-from dolmino_cli.errors import StorageError, first_line
+from dolmino_cli.errors import StorageError
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Saving
 from dolmino_cli.train.saving.checkpoints import PARTIAL, State, folder_of, publish, remove_old
+from dolmino_cli.train.saving.tensors import cause_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +64,9 @@ class Saver:
         begun, self._begun = self._begun, None
         try:
             begun.written.result()
-        except Exception as error:  # noqa: BLE001 - torch wraps whatever the ranks' disks say in its own kinds
+        except (Exception, CheckpointException) as error:  # noqa: BLE001 - torch's is no Exception
             raise StorageError(
-                f"checkpoint {begun.partial} cannot be written: {first_line(error)}; make room, and run again"
+                f"checkpoint {begun.partial} cannot be written: {cause_of(error)}; make room, and run again"
             ) from None
         # Done on rank 0 is written on all: it gathers what they wrote before it writes the metadata.
         if self._ranks.first:

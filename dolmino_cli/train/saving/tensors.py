@@ -62,11 +62,16 @@ def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
                 raise ConfigError(f"{problem}; give a checkpoint of the same model")
     try:
         dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
-    except CheckpointException as error:
-        cause = next(iter(error.failures.values()), (error, None))[0]
-        raise DataError(
-            f"cannot be read: {first_line(Exception(str(cause)))}; remove it to go on from the one before", path=str(folder)
-        ) from None
+    except (Exception, CheckpointException) as error:  # noqa: BLE001 - torch's is no Exception
+        problem = f"cannot be read: {cause_of(error)}; remove it to go on from the one before"
+        raise DataError(problem, path=str(folder)) from None
+
+
+def cause_of(error: BaseException) -> str:
+    """What went wrong on the first rank where torch's checkpointing failed, in one line."""
+    wrapped = next(iter(error.failures.values()), None) if isinstance(error, CheckpointException) else None
+    cause = wrapped[0] if wrapped else error
+    return first_line(cause if isinstance(cause, Exception) else Exception(str(cause)))
 
 
 def _leaves(values: Any, prefix: str) -> list[tuple[str, Any]]:

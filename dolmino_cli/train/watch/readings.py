@@ -33,7 +33,7 @@ class StepLine:
     gradient_norm: float
     """Global, before it was cut."""
     left_out: bool
-    """The update was left out (optimizer.skip_step)."""
+    """The update was left out: not finite, or far above those before (optimizer.skip_step)."""
     windows_sha256: str
     """Of the numbers of the batch's windows, as little-endian int64, in order: which data it was."""
 

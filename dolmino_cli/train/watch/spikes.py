@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
+
+import numpy as np
 
 WINDOW = 1000
 SIGMAS = 7.0
@@ -23,7 +24,7 @@ class SpikeScore:
 
     def __init__(self, before: Iterable[float] = ()) -> None:
         """`before`: what the series began with."""
-        self._last: deque[float] = deque(maxlen=WINDOW)
+        self._last = np.empty(WINDOW)
         self._values = self._spikes = 0
         for value in before:
             self.add(value)
@@ -32,12 +33,11 @@ class SpikeScore:
         """Go on with the series. Returns whether this value is a spike."""
         if not math.isfinite(value):
             return False
-        spike = False
-        if len(self._last) >= LEAST_BEFORE:
-            mean = math.fsum(self._last) / len(self._last)
-            deviation = math.sqrt(math.fsum((other - mean) ** 2 for other in self._last) / len(self._last))
-            spike = deviation > 0 and abs(value - mean) >= SIGMAS * deviation
-        self._last.append(value)
+        last, spike = self._last[: self._values], False
+        if len(last) >= LEAST_BEFORE:
+            deviation = last.std()
+            spike = bool(deviation > 0 and abs(value - last.mean()) >= SIGMAS * deviation)
+        self._last[self._values % WINDOW] = value
         self._values += 1
         self._spikes += spike
         return spike

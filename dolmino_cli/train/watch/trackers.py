@@ -71,11 +71,17 @@ class _WandB:
         # The same run goes on under the same id; steps that W&B has already are not taken twice.
         identity = hashlib.sha256(f"{run.name}\0{output.resolve()}".encode()).hexdigest()[:16]
         self._run: Any = wandb.init(
-            project=run.watch.wandb_project, name=run.name, id=identity, resume="allow", dir=str(output), config=run.decides()
+            project=run.watch.wandb_project,
+            name=run.name,
+            id=identity,
+            resume="allow",
+            dir=str(output),
+            config=run.decides(),
+            settings=wandb.Settings(silent=True),
         )
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         self._run.log(dict(numbers), step=step)
 
     def close(self) -> None:
-        self._run.finish(quiet=True)
+        self._run.finish()

@@ -58,11 +58,11 @@ class Window:
     positions: tuple[int, ...]
 
 
-def windows_by_hand(mix: Path, length: int) -> list[Window]:
+def windows_by_hand(mix: Path, length: int, dtype: npt.DTypeLike = np.uint16) -> list[Window]:
     """All windows, from the arrays and their .csv.gz: token by token."""
     found = []
     for path in sorted(mix.glob("part-*.npy")):
-        ids: npt.NDArray[np.uint16] = np.fromfile(path, np.uint16)
+        ids = np.fromfile(path, dtype)
         source_of: list[str] = []
         begins: list[int] = []
         with gzip.open(path.with_suffix("").with_suffix(".csv.gz"), "rt", newline="") as file:

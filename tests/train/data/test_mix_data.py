@@ -12,6 +12,7 @@ import pytest
 from dolmino_cli.cli.main import main
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.for_training import MixForTraining
+from dolmino_cli.mix.tracing import trainer_order
 from dolmino_cli.train.data.mix_data import MixData
 from dolmino_cli.train.data.step_batch import StepBatch
 from dolmino_cli.train.run_file import Loss
@@ -87,6 +88,21 @@ def test_a_step_is_the_same_however_it_is_reached(mix: MixForTraining) -> None:
         assert found.step == expected.step == step
         for name in ("windows_R", "ids_RL", "counts_RL", "sources_RL"):
             assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+def test_an_epoch_is_shuffled_once_though_the_reader_is_ahead_of_it(mix: MixForTraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    shuffled: list[int] = []
+    order = trainer_order.window_order
+    monkeypatch.setattr(
+        trainer_order,
+        "window_order",
+        lambda windows, *, seed, epoch: shuffled.append(epoch) or order(windows, seed=seed, epoch=epoch),
+    )
+    data = MixData(mix, run=run_of(steps=200, seed=1234), rank=0, world_size=1)
+    for step in range(data.steps_per_epoch - 3, data.steps_per_epoch + 1):
+        data.step(step + 4)
+        data.windows_of_step(step)
+    assert sorted(shuffled) == [0, 1]
 
 
 def test_trace_says_the_same(mix: MixForTraining, mix_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,4 +154,4 @@ def test_a_lost_connection_is_tried_again(
     monkeypatch.setattr(s3_store, "_RETRY_SECONDS", (0, 0, 0))
     monkeypatch.setattr(s3_store, "client", Flaky)
     assert np.array_equal(data[0].step(1).ids_RL, MixData(mix, run=run_of(), rank=0, world_size=WORLD).step(1).ids_RL)
-    assert len(failed) == 3
+    assert len(failed) >= 3  # several windows are read at a time

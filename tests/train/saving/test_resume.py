@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from dolmino_cli.train.run_file import Run, SkipStep
+from dolmino_cli.train.saving.checkpoints import PARTIAL
 from tests.train.launched import kill, launch, run_ranks
 from tests.train.tiny import step_lines, tiny_run, train_all
 
 STEPS = 26
 
 
-def run_in(output: Path, mix: Path, checkpoint: Path) -> Run:
+def run_in(output: Path, mix: Path, checkpoint: Path, *, replicas: int = 1) -> Run:
     """26 steps, a checkpoint after every fourth; skip_step judges the last seven, by a history that a checkpoint must hold."""
     return tiny_run(
         mix,
@@ -25,7 +26,7 @@ def run_in(output: Path, mix: Path, checkpoint: Path) -> Run:
         output,
         steps=STEPS,
         optimizer={"skip_step": SkipStep(window=8, sigmas=0.5)},
-        hardware={"micro_batch_sequences": 2},
+        hardware={"micro_batch_sequences": 2, "replicas": replicas},
         saving={"every_steps": 4, "keep": 2, "export": False},
         watch={"every_steps": 2},
     )
@@ -37,11 +38,10 @@ def train_until_killed(before: list[Run], run: Run, killed_in: str, at_step: int
 
     from dolmino_cli.train import loop
     from dolmino_cli.train.ranks import joined_ranks
-    from dolmino_cli.train.saving import save
 
     with joined_ranks(timeout_seconds=60):
         train_all(before)
-        make_step, write, publish = loop.Loop._step, dcp.FileSystemWriter.write_data, save.publish
+        make_step, write = loop.Loop._step, dcp.FileSystemWriter.write_data
         last = os.environ["RANK"] == str(int(os.environ["WORLD_SIZE"]) - 1)
 
         def reached(what: str, here: bool) -> None:
@@ -56,11 +56,7 @@ def train_until_killed(before: list[Run], run: Run, killed_in: str, at_step: int
             reached("write", f"{at_step:07d}" in str(self.path))
             return write(self, *arguments)
 
-        def published(partial: Path, state: Any) -> None:
-            reached("publish", state.step == at_step)
-            publish(partial, state)
-
-        loop.Loop._step, dcp.FileSystemWriter.write_data, save.publish = step, write_data, published  # type: ignore[method-assign]
+        loop.Loop._step, dcp.FileSystemWriter.write_data = step, write_data  # type: ignore[method-assign]
         train_all([run])
 
 
@@ -82,12 +78,14 @@ def test_killed_runs_go_on(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path
     assert left == ["step-0000016", "step-0000020"]
     left = killed(2, [], runs["write"], "write", 8, errors)
     assert left == ["step-0000004", "step-0000008.partial"]
-    left = killed(1, [], runs["publish"], "publish", 8, errors)
-    assert left == ["step-0000004", "step-0000008.partial"]
-    for name in ("on-1", "on-4"):
+    for name in ("publish", "on-1", "on-4"):
         shutil.copytree(tmp_path / "step", tmp_path / name)
+    # Killed when all was written, and before it was said to be.
+    whole = tmp_path / "publish" / "checkpoints" / "step-0000020"
+    (whole / "state.json").unlink()
+    whole.rename(whole.with_name(whole.name + PARTIAL))
 
-    run_ranks(1, train_all, [runs["on-1"]], errors=errors)
+    train_all([runs["on-1"]])
     run_ranks(2, train_all, [runs["step"], runs["write"], runs["publish"]], errors=errors)
     run_ranks(4, train_all, [runs["on-4"]], errors=errors)
 
@@ -97,7 +95,8 @@ def test_killed_runs_go_on(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path
     # Written and killed on two ranks, and gone on with on two: not a bit differs.
     assert step_lines(tmp_path / "step") == whole
     assert step_lines(tmp_path / "write") == whole
-    for name in ("on-1", "on-4", "publish"):
+    assert step_lines(tmp_path / "publish") == whole
+    for name in ("on-1", "on-4"):
         lines = step_lines(tmp_path / name)
         assert [line["windows_sha256"] for line in lines] == [line["windows_sha256"] for line in whole]
         assert [line["objective"] for line in lines] == pytest.approx([line["objective"] for line in whole], abs=1e-5), name

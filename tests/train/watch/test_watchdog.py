@@ -1,0 +1,29 @@
+"""A process that makes no progress says where it stands, and ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_a_hang_ends_with_the_stack_of_every_thread() -> None:
+    program = """
+import sys, threading, time
+from dolmino_cli.train.watch.watchdog import Watchdog
+
+def waits_for_ever():
+    time.sleep(60)
+
+watchdog = Watchdog(timeout_seconds=0.3, rank=3, world_size=8, say=lambda text: print(text, flush=True))
+with watchdog.watching():
+    for step in range(1, 6):
+        watchdog.doing(f"step {step}")
+        time.sleep(0.1)
+    waits_for_ever()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(
+        "dolmino: error: rank 3 of 8 has been in step 5 for 0 s (watch.timeout_seconds 0); where its threads"
+    )
+    assert "in waits_for_ever" in ended.stderr
