@@ -58,12 +58,13 @@ def test_every_template_is_documented() -> None:
 
 def shell_commands(text: str) -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines = [line.strip().partition(" > ")[0] for line in "\n".join(blocks).replace("\\\n", " ").splitlines()]
     return [shlex.split(line, comments=True) for line in lines if line.startswith("dolmino ")]
 
 
 WITH_COMMANDS = [(ROOT / "README.md").read_text(), *(DOCS[page] for page in ("sources.md", "rewriting.md", "training.md"))]
-SHOWN = [command for page in WITH_COMMANDS for command in shell_commands(page)]
+PAGES = ("sources.md", "rewriting.md", "training.md")
+SHOWN = shell_commands((ROOT / "README.md").read_text()) + [words for page in PAGES for words in shell_commands(DOCS[page])]
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)

@@ -56,10 +56,10 @@ app.add_typer(mix_verbs.app, name="mix")
 app.add_typer(microanneal_verbs.app, name="microanneal")
 app.command("sample")(sample_verb.sample)
 app.command("trace")(trace_verb.trace)
-app.command("soup")(soup_verb.soup)
-app.command("eval")(eval_verb.evaluate)
 app.command("train")(train_verb.train)
 app.add_typer(checkpoint_verbs.app, name="checkpoint")
+app.command("soup")(soup_verb.soup)
+app.command("eval")(eval_verb.evaluate)
 app.command("report")(report_verb.report)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import ArraysRoot, DryRun
+from dolmino_cli.cli.arguments import ArraysRoot, DryRun, Workers
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Judge sources by small annealing runs.")
 
@@ -73,5 +73,91 @@ def plan(
         batch_sequences=batch_sequences,
         sequence_length=sequence_length,
         start_step=start_step,
+        dry_run=dry_run,
+    )
+
+
+@app.command("run")
+def run(
+    plans: Annotated[
+        list[str],
+        typer.Argument(metavar="PLAN...", help="Manifests of `microanneal plan`, or names of bundled mixes.", show_default=False),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="Folder with one for each plan in it.", show_default=False)
+    ],
+    arrays: ArraysRoot = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint", "-c", metavar="DIR_OR_HUB_ID", help="The weights that every run starts from.", show_default=False
+        ),
+    ] = None,
+    run_: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="Preset or RUN.yaml for what the plans do not say: loss, optimizer, hardware.",
+            show_default="as OLMo 2's configs",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of --run. Repeatable.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="N", help="Of the order.", show_default="that of --run, else 7201")
+    ] = None,
+    launch: Annotated[
+        str | None,
+        typer.Option(
+            "--launch", metavar="'torchrun ...'", help="What starts the trainer on several GPUs.", show_default="one process"
+        ),
+    ] = None,
+    workers: Workers = 1,
+    memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="What sampling may use, such as 16GiB.")] = "4GiB",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--eval", metavar="'CMD {checkpoint}'", help="Scores a model: a number on its last line.", show_default="none"
+        ),
+    ] = None,
+    metric_key: Annotated[
+        str | None,
+        typer.Option("--eval-key", metavar="KEY", help="Dotted key of the number in the JSON that --eval prints."),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option("--eval-task", metavar="NAME", help="A task of `dolmino eval`, such as gsm8k-star; repeatable."),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Sample, train and evaluate microanneals, one after another, and print them as a table.
+
+    Batch, windows, steps and learning rates are those of each plan. What fails is named at the end and stops no other; what is
+    done is not done again. DIR/results.json has the table, DIR/NAME the mix, the run file, logs and the model.
+
+    \b
+    Examples:
+      dolmino microanneal run math-2x.yaml -o sweep --arrays tokens -c allenai/OLMo-2-1124-7B --dry-run
+      dolmino microanneal run plans/*.yaml -o sweep --arrays tokens -c olmo2-7b-stage1 --run olmo2-7b-as-run \\
+        --launch 'torchrun --nproc-per-node 8' --eval-task gsm8k-star
+    """
+    from dolmino_cli.cli.run_microanneal_run import run_sweep
+
+    run_sweep(
+        plans,
+        arrays=arrays,
+        checkpoint=checkpoint,
+        output=output,
+        run=run_,
+        overrides=set_ or (),
+        seed=seed,
+        launch=launch,
+        workers=workers,
+        memory=memory,
+        metric=metric,
+        metric_key=metric_key,
+        tasks=tasks or (),
         dry_run=dry_run,
     )

@@ -49,7 +49,7 @@ def run_train(
         show(run_yaml(run).rstrip("\n"))
         return
     world_size = _world_size()
-    for option, value in (("--gpus", gpus), ("--gpu", gpu), ("--tokens-per-second", tokens_per_second)):
+    for option, value in (("--gpus", gpus), ("--gpu", gpu), ("--tokens-per-second", tokens_per_second), ("--watts", watts)):
         if value is not None and not dry_run:
             raise ConfigError(f"{option} {value} is for --dry-run; a run takes the processes that torchrun starts, as they are")
     hosts = _hosts(gpu, gpu_memory, tokens_per_second, watts)

@@ -24,7 +24,7 @@ def train(
             "--checkpoint",
             "-c",
             metavar="DIR_OR_HUB_ID",
-            help="The weights to start from: Hugging Face's format, or a run's output.",
+            help="The weights to start from: Hugging Face's format, or a checkpoint of a run.",
             show_default="random weights of the run's shape",
         ),
     ] = None,
@@ -60,7 +60,10 @@ def train(
         typer.Option("--tokens-per-second", min=0.001, metavar="N", help="With --dry-run: the speed of one GPU."),
     ] = None,
     watts: Annotated[
-        float | None, typer.Option("--watts", min=1, metavar="W", help="A cap on each GPU's power.", show_default="the GPU's")
+        float | None,
+        typer.Option(
+            "--watts", min=1, metavar="W", help="With --dry-run: a cap on the power of a GPU.", show_default="the GPU's"
+        ),
     ] = None,
     dry_run: DryRun = False,
     print_: Annotated[bool, typer.Option("--print", help="Print the whole run as YAML, to be kept; train nothing.")] = False,

@@ -84,3 +84,14 @@ def _of_epochs(run: Run, mix: MixForTraining, windows: int, steps: int, epoch: i
             f"the mix was sampled for windows of {mix.lock.sequence_length:,} tokens, the run has {run.sequence_length:,}:"
             " repeated windows are looked for anew"
         )
+    planned = mix.lock.manifest.training
+    if planned is not None:
+        start = planned.learning_rate.start if planned.learning_rate is not None else None
+        pairs = {
+            "batch_sequences": (run.batch_sequences, planned.batch_sequences),
+            "sequence_length": (run.sequence_length, planned.sequence_length),
+            "steps": (steps, planned.steps),
+            "learning rate": (run.learning_rate.first, start),
+        }
+        if other := [f"{name} {mine:,} ({its:,})" for name, (mine, its) in pairs.items() if its is not None and mine != its]:
+            yield f"the mix was planned for another run (in parentheses): {', '.join(other)}"

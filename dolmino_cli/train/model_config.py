@@ -14,6 +14,7 @@ from dolmino_cli.train.shapes import shape
 
 CONFIG = "config.json"
 _TOKENIZER = "tokenizer.json"
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+\Z")
 
 
@@ -31,6 +32,11 @@ def config_of_run(run: Run) -> dict[str, Any]:
             f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out"
         )
     if (folder / CONFIG).is_file():
+        if not any((folder / name).is_file() for name in _WEIGHTS):
+            raise ConfigError(
+                f"checkpoint {run.checkpoint!r} has none of {', '.join(_WEIGHTS)}; save it again with transformers'"
+                " save_pretrained, which writes safetensors"
+            )
         return _json(folder / CONFIG)
     if (folder / STATE).is_file():
         return checkpoint_of(folder).state().model

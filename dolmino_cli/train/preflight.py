@@ -116,6 +116,8 @@ def _check_model(run: Run, config: dict[str, Any]) -> None:
             f"checkpoint {run.checkpoint!r} is not of shape {run.shape}: {'; '.join(different)}. Give one that is, or"
             " --set shape=null to train this one"
         )
+    if "quantization_config" in config:
+        raise ConfigError(f"checkpoint {run.checkpoint!r} is quantized; give the checkpoint that it was made from")
     positions = config.get("max_position_embeddings")
     if positions is not None and run.sequence_length > positions:
         raise ConfigError(
@@ -144,9 +146,9 @@ def _check_batch(run: Run, gpus: int) -> None:
         fitting = [str(n) for n in range(1, micro) if batch % (gpus * n) == 0]
         ways.insert(0, f"hardware.micro_batch_sequences {' or '.join(fitting[-3:])}")
     fewer = max((n for n in range(1, gpus) if batch % (n * micro) == 0), default=0)
-    ways += [f"{fewer} GPUs"] if fewer else []
+    ways += [f"{fewer} GPU{'s' if fewer > 1 else ''}"] if fewer else []
     raise ConfigError(
-        f"batch_sequences {batch:,} is not divisible by {gpus} GPUs x {micro} windows of a micro-batch = {at_once:,};"
+        f"batch_sequences {batch:,} is not divisible by {gpus} GPUs x micro-batches of {micro} = {at_once:,};"
         f" possible: {', '.join(ways)}"
     )
 

@@ -14,6 +14,7 @@ import torch.distributed as dist
 
 from dolmino_cli.errors import RunFailed, StorageError, first_line
 from dolmino_cli.train.checkpoint_folder import EXPORTED
+from dolmino_cli.train.devices import found_gpu
 from dolmino_cli.train.loop import Loop
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.prepare import Prepared, prepare
@@ -116,11 +117,13 @@ def _loop_of(
     for tracker in trackers:
         open_things.callback(tracker.close)
     cuda = ranks.device.type == "cuda"
+    found = found_gpu() if cuda and ranks.first else None  # a site may have capped its power
     throughput = Throughput.of(
         prepared.start.config.to_dict(),
         sequence_length=run.sequence_length,
         device_name=torch.cuda.get_device_name(ranks.device) if cuda else "CPU",
         gpus=ranks.world_size,
+        watts=found.watts if found is not None else None,
     )
     readings = Readings(
         run,

@@ -70,6 +70,7 @@ def requests(folder: Path, asked: Sequence[tuple[list[str], int]]) -> list[Ended
 def model(folder: Path, **changes: Any) -> None:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({**MODEL, **changes}))
+    (folder / "model.safetensors").write_bytes(b"")  # its contents are nothing that is looked at here
 
 
 def tokenizer(folder: Path, ids: int, eos: int) -> None:
@@ -79,11 +80,11 @@ def tokenizer(folder: Path, ids: int, eos: int) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mix of 100 ids, damaged copies of it, models that fit it and that do not, outputs with checkpoints."""
+    """A mix of 100 ids, altered copies of it, models that fit it and that do not, outputs with checkpoints."""
     folder = tmp_path_factory.mktemp("preflight")
     write_mix(folder)
     (folder / "run.yaml").write_text(RUN)
-    for damage in ("missing", "dtype", "bytes"):
+    for damage in ("missing", "dtype", "bytes", "planned"):
         copy = folder / f"mix-{damage}"
         copy.mkdir()
         for path in (folder / "mix").iterdir():
@@ -93,6 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / "part-00000.npy").unlink()
         elif damage == "dtype":
             lock["dtype"] = "uint32"
+        elif damage == "planned":
+            training = {"batch_sequences": 8, "sequence_length": 64, "learning_rate": {"start": 0.01}}
+            lock["manifest"]["training"] = training
         else:
             path = copy / "part-00000.npy"
             path.write_bytes(path.read_bytes() * 2)
@@ -105,6 +109,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, ids, eos in (("same-ids", 100, EOS), ("other-ids", 120, EOS), ("other-eos", 100, 0)):
         model(folder / name)
         tokenizer(folder / name, ids, eos)
+    model(folder / "quantized", quantization_config={"bits": 4})
+    model(folder / "no-weights")
+    (folder / "no-weights" / "model.safetensors").rename(folder / "no-weights" / "pytorch_model.bin")
     (folder / "no-config").mkdir()
     (folder / "a-file").write_text("")
     run, mix = read_run(str(folder / "run.yaml")), open_mix(str(folder / "mix"))
@@ -145,7 +152,7 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
         changed("--set", "hardware.micro_batch_sequences=2"),
         4,
         2,
-        "batch_sequences 12 is not divisible by 4 GPUs x 2 windows of a micro-batch = 8; possible:"
+        "batch_sequences 12 is not divisible by 4 GPUs x micro-batches of 2 = 8; possible:"
         " hardware.micro_batch_sequences 1, batch_sequences 8, batch_sequences 16, 3 GPUs",
     ),
     "replicas": (
@@ -174,6 +181,14 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
         "checkpoint 'model' is not of shape tiny: model_type is 'llama', not 'olmo2'",
     ),
     "no model": (["train", "./run.yaml", "-m", "mix", "-o", "out"], 1, 2, "neither checkpoint nor shape is given"),
+    "no weights": (changed(c="no-weights"), 1, 2, "checkpoint 'no-weights' has none of model.safetensors"),
+    "quantized": (changed(c="quantized"), 1, 2, "checkpoint 'quantized' is quantized"),
+    "a run's output": (
+        changed(c="same-run"),
+        1,
+        2,
+        "checkpoint 'same-run' is a run's output; give its model, or a checkpoint in it",
+    ),
     "no config": (changed(c="no-config"), 1, 2, "checkpoint 'no-config' holds no config.json"),
     "no checkpoint": (changed(c="./nowhere"), 1, 2, "no checkpoint folder './nowhere'; give a folder that is there, or a hub id"),
     "revision of a folder": (changed("--set", "revision=main"), 1, 2, "revision 'main' is for hub ids"),
@@ -182,6 +197,7 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
     "output is a file": (changed(o="a-file"), 1, 2, "output 'a-file' is a file; give a folder"),
     "moments": (changed("--set", "optimizer.moments_from=nowhere"), 1, 2, "nowhere has no checkpoints"),
     "plan's options": (changed("--gpus", "8"), 1, 2, "--gpus 8 is for --dry-run"),
+    "power": (changed("--watts", "500"), 1, 2, "--watts 500.0 is for --dry-run"),
     "gpu": (changed("--gpu", "H300", "--dry-run"), 1, 2, "--gpu 'H300': dolmino knows A100, "),
     "no run": (["train"], 1, 2, "no RUN; give a preset's name"),
     "no such preset": (["train", "olmo2-8b"], 1, 2, "no bundled run 'olmo2-8b'; did you mean 'olmo2-"),
@@ -212,10 +228,13 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
         (changed("--dry-run", o="same-run"), 2),
         ("train llm-jp-7.7b-50b --gpus 128 --gpu H200 --watts 500 --tokens-per-second 6880 --dry-run".split(), 1),
         ([*GOOD, "--set", "steps=100", "--dry-run"], 1),
+        (changed("--dry-run", m="mix-planned"), 1),
     ]
     ended = requests(folder, plans)
-    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 4
-    fits, resumed, published, repeated = ({line[:14].strip(): line[14:] for line in each.out.splitlines()} for each in ended)
+    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 5
+    fits, resumed, published, repeated, planned = (
+        {line[:14].strip(): line[14:] for line in each.out.splitlines()} for each in ended
+    )
     windows = open_mix(str(folder / "mix")).windows(64)
     assert fits["layout"].startswith("4 GPUs: 1 replica x 4 shards; 3 micro-batches of 1 a step; fp32")
     assert fits["steps"] == f"4 of 12 x 64 = 768 tokens: 0.00B, {4 / (windows // 12):.3f} epochs"
@@ -225,4 +244,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
     assert published["time"].startswith("17.6 h at 6,880 tokens/s a GPU, 2,253 GPU-hours; MFU on H200 39.8 % (causal 35.3 %)")
     assert "at most 1,126 kWh (500 W a GPU" in published["time"]
     assert f"100 steps are {100 / (windows // 12):.2f} epochs of {windows // 12:,} steps" in repeated["note"]
+    assert (
+        planned["note"]
+        == "the mix was planned for another run (in parentheses): batch_sequences 12 (8), learning rate 0.001 (0.01)"
+    )
     assert sorted(folder.rglob("*")) == before

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.train.devices import DEVICES, device_named
+from dolmino_cli.train.devices import DEVICES, FoundGPU, device_named, found_gpu
 from dolmino_cli.train.memory import memory_of
 from dolmino_cli.train.run_file import Hardware
 from dolmino_cli.train.shapes import SHAPES, config_of, shape, unlike
@@ -118,6 +119,27 @@ def test_a_device_is_known_whole_or_not_at_all() -> None:
     assert {name: round(device_named(name).peak / 1e12) for name in names} == names  # type: ignore[union-attr]
     assert [device_named(name) for name in ("NVIDIA H300", "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "cpu", "")] == [None] * 4
     assert len({device.name for device in DEVICES}) == len(DEVICES)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("NVIDIA H200, 143771, 500.00", FoundGPU(name="NVIDIA H200", memory_bytes=143_771 << 20, watts=500.0)),
+        (
+            "NVIDIA H200, 143771, [N/A]\nNVIDIA H200, 9, 700.00",
+            FoundGPU(name="NVIDIA H200", memory_bytes=143_771 << 20, watts=None),
+        ),
+        ("No devices were found", None),
+        ("", None),
+    ],
+)
+def test_the_driver_is_asked(said: str, found: FoundGPU | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory, and the power limit as it is set: LLM-jp's were capped at 500 W."""
+    script = tmp_path / "nvidia-smi"
+    script.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert found_gpu() == found
 
 
 def test_energy_is_power_times_time() -> None:

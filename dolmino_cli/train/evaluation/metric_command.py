@@ -37,13 +37,17 @@ class MetricCommand:
         except ValueError as error:
             raise ConfigError(f"the command {self.command!r} cannot be read: {error}") from None
 
+    def words_for(self, checkpoint: Path) -> list[str]:
+        """The command for one checkpoint."""
+        return [word.replace(_PLACE, str(checkpoint)) for word in self.words()]
+
     def better(self, new: float, old: float) -> bool:
         """Is `new` at least as good as `old`?"""
         return new <= old if self.lower_is_better else new >= old
 
     def score(self, checkpoint: Path) -> float:
         """Run the command; its number. Raises RunFailed with the command's last lines where it fails or prints none."""
-        words = [word.replace(_PLACE, str(checkpoint)) for word in self.words()]
+        words = self.words_for(checkpoint)
         try:
             done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
@@ -70,6 +74,15 @@ def _number(output: str, key: str | None) -> float | None:
         if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
             return float(found)
     return None
+
+
+def last_json(log: Path) -> dict[str, dict[str, float]]:
+    """What `dolmino eval --json` ended a log with. Raises RunFailed."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return dict(json.loads(next(line for line in reversed(lines) if line.startswith("{"))))
+    except (ValueError, StopIteration):
+        raise RunFailed(f"{log} does not end with the numbers of an evaluation as JSON") from None
 
 
 def _tail(text: str) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 
+from dolmino_cli.errors import ConfigError, first_line
 from dolmino_cli.train.model import attention
 from dolmino_cli.train.model.head import Head
 from dolmino_cli.train.model.head_form import find_head_form
@@ -71,11 +72,11 @@ def build(config: Any, *, hardware: Hardware, mesh: DeviceMesh, device: torch.de
     hf = on_meta(config)
     layout = find_layout(hf)
     form = find_head_form(hf, layout.head)
-    compiled = hardware.compile and device.type == "cuda"
+    compiled = hardware.compile and compiles(device)
     hf.set_submodule(layout.head, Head(hf.get_submodule(layout.head), form, hardware.head_chunk_tokens, compile=compiled))
     buffers = rebuild(hf)
     model = TrainedModel(hf, layout)
-    parallelize(model, hf, layout, hardware=hardware, mesh=mesh)
+    parallelize(model, hf, layout, hardware=hardware, mesh=mesh, compiled=compiled)
     model.to_empty(device=device)
     if layout.tied:
         # to_empty() gave each of the two names memory of its own.
@@ -84,14 +85,28 @@ def build(config: Any, *, hardware: Hardware, mesh: DeviceMesh, device: torch.de
     return model
 
 
+def compiles(device: torch.device) -> bool:
+    """On a CPU, compiling takes longer than what it saves."""
+    return bool(device.type == "cuda")
+
+
 def on_meta(config: Any) -> Any:
-    """The transformers model of `config` without memory, in fp32 and evaluation mode (which is what leaves dropout out)."""
+    """The transformers model of `config` without memory, in fp32 and evaluation mode (which is what leaves dropout out).
+
+    Raises ConfigError for a configuration that is of no causal language model.
+    """
     import copy
 
     from transformers import AutoModelForCausalLM
 
     attention.register()
-    with torch.device("meta"):
-        # from_config writes into the config it is given.
-        hf = AutoModelForCausalLM.from_config(copy.deepcopy(config), dtype=torch.float32, attn_implementation=attention.NAME)
+    try:
+        with torch.device("meta"):
+            # from_config writes into the config it is given.
+            hf = AutoModelForCausalLM.from_config(copy.deepcopy(config), dtype=torch.float32, attn_implementation=attention.NAME)
+    except Exception as error:  # noqa: BLE001 — no causal model of the kind, sizes that do not fit: whatever transformers raises.
+        raise ConfigError(f"transformers builds no causal language model of a {config.model_type}: {first_line(error)}") from None
+    # A mix has no padding. Where the padding token is the end-of-document token too (Qwen), its embedding would not be trained.
+    if (embedding := hf.get_input_embeddings()) is not None:
+        embedding.padding_idx = None
     return hf.eval()

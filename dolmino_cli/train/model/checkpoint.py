@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, MissingExtra, StorageError, first_line
+from dolmino_cli.train.checkpoint_folder import checkpoint_folder
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
-_HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # All that transformers' tokenizers read; those that a folder has go on to the export.
-_TOKENIZER = (
+TOKENIZER_FILES = (
     "tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json tokenizer.model vocab.json vocab.txt"
     " merges.txt chat_template.jinja chat_template.json"
 ).split()
@@ -36,23 +33,12 @@ class Checkpoint:
     @property
     def tokenizer_files(self) -> list[Path]:
         """The files of its tokenizer; none where it has none."""
-        return [self.folder / name for name in _TOKENIZER if (self.folder / name).is_file()]
+        return [self.folder / name for name in TOKENIZER_FILES if (self.folder / name).is_file()]
 
     @property
     def weight_files(self) -> list[Path]:
         """The safetensors files, by name."""
         return sorted(set(self.weights.values()))
-
-    def sha256(self) -> dict[str, str]:
-        """sha256 (hex) of every weight file by name. Reads all of them: about 1 s a GB."""
-        found = {}
-        for path in self.weight_files:
-            try:
-                with path.open("rb") as file:
-                    found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from None
-        return found
 
 
 def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpoint:
@@ -61,16 +47,7 @@ def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpo
     Raises ConfigError for what is no causal language model in safetensors, StorageError where the hub cannot give it, DataError
     for a broken file.
     """
-    folder = Path(name_or_folder).expanduser()
-    if folder.is_dir():
-        if revision is not None:
-            raise ConfigError(f"revision {revision!r} is for hub ids, and {name_or_folder!r} is a folder; leave it out")
-    elif _HUB_ID.match(name_or_folder) and not folder.exists():
-        folder = _download(name_or_folder, revision)
-    else:
-        raise ConfigError(
-            f"no checkpoint at {name_or_folder!r}; give a folder that save_pretrained wrote, or a hub id owner/name"
-        )
+    folder = checkpoint_folder(name_or_folder, revision)
     return Checkpoint(
         folder=folder,
         name=name_or_folder,
@@ -79,25 +56,11 @@ def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpo
     )
 
 
-def _download(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        # Only the top of the repository: subfolders hold other formats of the same weights.
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
-    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
-        raise StorageError(
-            f"{name!r} is no local folder and could not be had from the hub ({first_line(error)}); give a folder with it"
-        ) from None
-
-
 def _read_config(folder: Path, name: str) -> Any:
     try:
         from transformers import AutoConfig
     except ImportError:
         raise MissingExtra("transformers", extra="train", needed_for="opening a checkpoint") from None
-    if not (folder / "config.json").is_file():
-        raise ConfigError(f"{name}: no config.json in {folder}; give a folder that save_pretrained wrote")
     written = read_json(folder / "config.json")
     if "auto_map" in written and "model_type" not in written:
         raise ConfigError(f"{name}: its config asks for code of its own (auto_map), which dolmino never runs")

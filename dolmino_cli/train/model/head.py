@@ -29,12 +29,14 @@ class Head(nn.Module):  # type: ignore[misc]
         sources_T: Tensor,
         *,
         z_loss: float,
-        scale: Any,
+        scale: Tensor | float,
         sources: int,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """loss, ce, z, ce_S and counted_S of LossSums. Tuples, since FSDP looks for tensors in what a module returns."""
         counts_T = counts_T.float()
-        scale = torch.as_tensor(scale, dtype=torch.float32, device=hidden_TD.device)
+        if not isinstance(scale, Tensor):
+            # Filled on the device: a copy from the host would wait for the GPU.
+            scale = torch.full((), scale, device=hidden_TD.device)
         loss, ce_T, z_T = ChunkedLoss.apply(
             hidden_TD, self.weight, self.bias, targets_T, counts_T, z_loss, scale, self.form, self.chunk_tokens, self.inner
         )

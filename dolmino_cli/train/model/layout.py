@@ -37,8 +37,8 @@ def find_layout(hf: Any) -> Layout:
     embedding, head = hf.get_input_embeddings(), hf.get_output_embeddings()
     if embedding is None or head is None or getattr(head, "weight", None) is None:
         raise ConfigError(f"{name} has no input embedding or no output head; give a causal language model")
+    _refuse_other_arithmetic(hf, name)
     blocks = _blocks(hf, name)
-    _refuse_other_attention(hf, name)
     return Layout(
         embedding=embedding,
         blocks=blocks,
@@ -71,8 +71,8 @@ def _norm_after(hf: Any, last_block: nn.Module, name: str) -> nn.Module:
     return found[0]
 
 
-def _refuse_other_attention(hf: Any, name: str) -> None:
-    """Attention that attention.py would not compute as the architecture means it."""
+def _refuse_other_arithmetic(hf: Any, name: str) -> None:
+    """Attention that attention.py would not compute as the architecture means it, and experts."""
     config = hf.config.get_text_config()
     if not getattr(hf, "_supports_attention_backend", False):
         raise ConfigError(f"{name} does not use transformers' attention interface; give a Llama-, Qwen- or OLMo-like model")
@@ -81,6 +81,9 @@ def _refuse_other_attention(hf: Any, name: str) -> None:
         raise ConfigError(
             f"{name}: layer_types has {', '.join(sorted(kinds))}; dolmino trains full_attention and sliding_attention"
         )
+    experts = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
+    if experts:
+        raise ConfigError(f"{name} has {experts} experts, whose balancing loss dolmino does not compute; give a dense model")
     softcap = getattr(config, "attn_logit_softcapping", None)
     if softcap is not None:
         raise ConfigError(

@@ -24,10 +24,9 @@ def make_mesh(hardware: Hardware, device_type: str, world_size: int) -> DeviceMe
     return init_device_mesh(device_type, shape, mesh_dim_names=("replicate", "shard"))
 
 
-def parallelize(root: Any, hf: Any, layout: Layout, *, hardware: Hardware, mesh: DeviceMesh) -> None:
+def parallelize(root: Any, hf: Any, layout: Layout, *, hardware: Hardware, mesh: DeviceMesh, compiled: bool) -> None:
     """Recomputation inside, compiled, sharded outside: FSDP's hooks then gather a block's weights before compiled code sees them,
     and are not run again when the block is computed a second time."""
-    compiled = hardware.compile and mesh.device_type == "cuda"
     for block in layout.blocks:
         recompute(block, hardware.activation_checkpointing)
         if compiled:

@@ -48,9 +48,9 @@ def fill(model: TrainedModel, checkpoint: Checkpoint) -> None:
 
 def fill_random(model: TrainedModel, seed: int) -> None:
     """Matrices from a normal distribution of deviation 0.02, cut at three of them (OLMo 2's paper, Stage 1: "truncated");
-    norms 1, biases 0. A weight depends on `seed` and its name alone, not on the mesh.
+    norms 1, biases 0. A weight depends on `seed`, its name and the kind of device alone, not on the mesh.
 
-    Every rank makes every whole matrix, one at a time.
+    Every rank makes every whole matrix, one at a time, where the weights are: a CPU needs minutes for a billion of them.
     """
     with torch.no_grad():
         for name, weight in named_weights(model):
@@ -59,8 +59,8 @@ def fill_random(model: TrainedModel, seed: int) -> None:
                 own.fill_(0.0 if name.endswith("bias") else 1.0)
                 continue
             key = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
-            whole = torch.empty(weight.shape, dtype=torch.float32)
+            generator = torch.Generator(own.device).manual_seed(int.from_bytes(key[:8], "little") >> 1)
+            whole = torch.empty(weight.shape, dtype=torch.float32, device=own.device)
             torch.nn.init.trunc_normal_(whole, std=0.02, a=-0.06, b=0.06, generator=generator)
             own.copy_(whole[place])
 

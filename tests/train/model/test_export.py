@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.tokens.arrays import TokenizerRecord
 from dolmino_cli.train.model.checkpoint import open_checkpoint, read_json
 from dolmino_cli.train.model.export import export
+from dolmino_cli.train.model.mix_tokenizer import tokenizer_at_hand
 from dolmino_cli.train.model.weights_in import fill, fill_random
 from tests.train.model import tiny
 
@@ -73,3 +76,19 @@ def test_never_over_an_existing_folder(tmp_path: Path, build_tiny: Callable[...,
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be exported"):
         export(model, tmp_path / "file" / "out", checkpoint=None, dtype="bf16")
+
+
+def test_a_mix_has_a_tokenizer_for_a_model_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only if it is the mix's own, byte for byte."""
+    (tmp_path / "tokens").mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json", "notes.md"):
+        (tmp_path / "tokens" / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+
+    def found(name: str, text: str) -> list[str]:
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        record = TokenizerRecord(name=name, sha256=sha256, vocabulary_size=3, eos_token=None, eos_id=2)
+        return [path.name for path in tokenizer_at_hand(record)]
+
+    assert found("tokens", "{}") == found("tokens/tokenizer.json", "{}") == ["tokenizer.json", "tokenizer_config.json"]
+    assert found("tokens", "other") == found("nowhere", "{}") == found("no-such-owner/no-such-name", "{}") == []

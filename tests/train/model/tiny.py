@@ -31,6 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "cohere": {},
     "granite": {"logits_scaling": 8.0, "embedding_multiplier": 12.0, "residual_multiplier": 0.5},
     "phi": {},
+    "gpt2": {},
 }
 
 

@@ -1,0 +1,1 @@
+"""Microanneals one after another: sampled, trained, scored, compared."""

@@ -1,0 +1,71 @@
+"""The steps of one microanneal: commands with a log each, and what of them is done, known by hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dolmino_cli.errors import RunFailed, StorageError
+from dolmino_cli.train.soup.ingredient import read_object
+
+_LAST_LINES = 3
+
+
+def run_logged(words: Sequence[str], log: Path) -> None:
+    """Run a command whose output goes to the end of a log. Raises RunFailed with its last lines where it fails.
+
+    A command that is running when this process is interrupted is asked to end, and waited for: a trainer writes a checkpoint.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            file.write(f"$ {shlex.join(words)}\n".encode())
+            file.flush()
+            start = file.tell()
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+    except OSError as error:
+        raise RunFailed(f"{shlex.join(words)}: cannot be run: {error.strerror or error}") from None
+    try:
+        code = process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        raise
+    if code != 0:
+        with log.open("rb") as file:
+            file.seek(start)
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+        said = " | ".join(lines[-_LAST_LINES:]) or "it printed nothing"
+        raise RunFailed(f"{words[-2]} {words[-1]} ended with {code}: {said} (all of it: {log})")
+
+
+class Done:
+    """`done.json` of a folder: for every step that is done, by what, and what it gave."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is there."""
+        self.path = folder / "done.json"
+        self.steps: dict[str, Any] = read_object(self.path) or {}
+
+    def once(self, step: str, of: object, make: Callable[[], Any]) -> Any:
+        """What `make` gives, or gave before for an equal `of`; written as soon as it is there."""
+        key = hashlib.sha256(json.dumps(of, sort_keys=True, default=str).encode()).hexdigest()
+        if (known := self.steps.get(step)) is not None and known["key"] == key:
+            return known["gave"]
+        started = time.monotonic()
+        gave = make()
+        self.steps[step] = {"key": key, "seconds": round(time.monotonic() - started, 1), "gave": gave}
+        partial = self.path.with_suffix(".partial")
+        try:
+            partial.write_text(json.dumps(self.steps, indent=1) + "\n", encoding="utf-8")
+            partial.rename(self.path)
+        except OSError as error:
+            raise StorageError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+        return gave
