@@ -16,6 +16,7 @@ from dolmino_cli.mix.for_training import MixForTraining, open_mix
 from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.data.mix_data import MixData
 from dolmino_cli.train.model.build import TrainedModel, build
+from dolmino_cli.train.model.mix_tokenizer import tokenizer_at_hand
 from dolmino_cli.train.model.parallel import make_mesh
 from dolmino_cli.train.optimizer import AdamW
 from dolmino_cli.train.ranks import Ranks
@@ -95,7 +96,7 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         steps = run.steps or data.steps_per_epoch
         if run.optimizer.warm_in_steps > steps:
             raise ConfigError(f"warm_in_steps is {run.optimizer.warm_in_steps}, more than the run's {steps} steps; lower it")
-    newest = _newest(output, run, mix.identity, start, ranks)
+    newest = _newest(output, run, mix, start, ranks)
     with ranks.together():
         data.verify(say)
     # What fails here does on all ranks alike, or waits for none.
@@ -144,18 +145,19 @@ def _data_of(run: Run, mix: MixForTraining, start: Start, ranks: Ranks) -> MixDa
     )
 
 
-def _newest(output: Path, run: Run, mix: dict[str, Any], start: Start, ranks: Ranks) -> Checkpoint | None:
+def _newest(output: Path, run: Run, mix: MixForTraining, start: Start, ranks: Ranks) -> Checkpoint | None:
     """The checkpoint to go on from, as rank 0 sees it; what killed runs left half-written goes. Raises ConfigError, DataError."""
     folder = ranks.of_first(next((str(each.folder) for each in reversed(checkpoints_of(output))), None))
     with ranks.together():
         newest = checkpoint_of(Path(folder)) if folder is not None else None
         if newest is not None:
-            refuse_another_run(newest, run=run.decides(), mix=mix, start=start.identity)
+            refuse_another_run(newest, run=run.decides(), mix=mix.identity, start=start.identity)
         elif (output / EXPORTED).exists():
             problem = f"{output} holds {EXPORTED}, which a run wrote at its end, and no checkpoints"
             raise ConfigError(f"{problem}; give another --output, or remove what is in it to train again")
         if ranks.first:
             remove_partial(output)
             if newest is None:
-                write_origin(output, start.files, start.config)
+                tokenizer = start.files.tokenizer_files if start.files else tokenizer_at_hand(mix.tokenizer)
+                write_origin(output, start.files, start.config, tokenizer)
     return newest

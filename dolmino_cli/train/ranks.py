@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from dolmino_cli.errors import ConfigError, DolminoError
+from dolmino_cli.train.host_memory import keep_freed_memory
 
 # Some hosts wait while others download, hash or write. One that died is noticed at once; steps that hang are the watchdog's.
 _HOSTS_WAIT = timedelta(hours=6)
@@ -90,6 +91,8 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
                 " process per GPU: torchrun --nproc-per-node"
             )
         torch.cuda.set_device(device)
+    else:
+        keep_freed_memory()
     begun_here = not dist.is_initialized()
     if begun_here:
         # Later than our own watchdog, which says more.

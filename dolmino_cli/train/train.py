@@ -16,10 +16,12 @@ from dolmino_cli.errors import RunFailed, StorageError, first_line
 from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.devices import found_gpu
 from dolmino_cli.train.loop import Loop
+from dolmino_cli.train.model.checkpoint import tokenizer_files_in
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.prepare import Prepared, prepare
 from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.saving.origin import ORIGIN
 from dolmino_cli.train.saving.save import Saver
 from dolmino_cli.train.throughput import Throughput
 from dolmino_cli.train.watch.metric_files import MetricFiles
@@ -155,7 +157,9 @@ def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
         return None
     if not prepared.ranks.of_first(folder.exists()):
         with prepared.ranks.together():
-            export(prepared.model, folder, checkpoint=prepared.start.files, dtype=saving.export_dtype)
+            tokenizer = tokenizer_files_in(prepared.output / ORIGIN) or None
+            files = prepared.start.files
+            export(prepared.model, folder, checkpoint=files, dtype=saving.export_dtype, tokenizer_files=tokenizer)
         say(f"model written to {folder}")
     return folder
 

@@ -103,6 +103,7 @@ class Harness:
         self, checkpoint: Path, *, batch_size: str, device: str | None, options: Mapping[str, Any] | None = None
     ) -> list[TaskResult]:
         """Evaluate a checkpoint's folder. `options` are generation's, such as max_gen_toks."""
+        import torch
         from lm_eval import simple_evaluate
 
         found = simple_evaluate(
@@ -112,7 +113,7 @@ class Harness:
             samples={task: list(chosen.places) for task, chosen in self.chosen.items()},
             num_fewshot=self.asked.shots,
             batch_size=batch_size,
-            device=device,
+            device=device or ("cuda" if torch.cuda.is_available() else "cpu"),  # its own default is cuda, there or not
             gen_kwargs=dict(options) if options else None,
             task_manager=self._manager,
             log_samples=False,

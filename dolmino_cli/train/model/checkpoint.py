@@ -12,7 +12,7 @@ from dolmino_cli.train.checkpoint_folder import checkpoint_folder
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # All that transformers' tokenizers read; those that a folder has go on to the export.
-TOKENIZER_FILES = (
+_TOKENIZER_FILES = (
     "tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json tokenizer.model vocab.json vocab.txt"
     " merges.txt chat_template.jinja chat_template.json"
 ).split()
@@ -33,12 +33,17 @@ class Checkpoint:
     @property
     def tokenizer_files(self) -> list[Path]:
         """The files of its tokenizer; none where it has none."""
-        return [self.folder / name for name in TOKENIZER_FILES if (self.folder / name).is_file()]
+        return tokenizer_files_in(self.folder)
 
     @property
     def weight_files(self) -> list[Path]:
         """The safetensors files, by name."""
         return sorted(set(self.weights.values()))
+
+
+def tokenizer_files_in(folder: Path) -> list[Path]:
+    """Those of a folder's files that are a tokenizer's."""
+    return [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()]
 
 
 def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpoint:

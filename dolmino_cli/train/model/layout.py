@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 from dolmino_cli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +18,8 @@ class Layout:
     """The input embedding."""
     blocks: tuple[nn.Module, ...]
     """The decoder blocks, first to last."""
-    norm: nn.Module
-    """The norm between the last block and the head."""
+    norm: nn.Module | None
+    """The norm between the last block and the head; None where it has no weights (the first OLMo's)."""
     head: str
     """Dotted name of the output head within the model: `lm_head` nearly everywhere."""
     tied: bool
@@ -35,8 +34,8 @@ def find_layout(hf: Any) -> Layout:
     """
     name = type(hf).__name__
     embedding, head = hf.get_input_embeddings(), hf.get_output_embeddings()
-    if embedding is None or head is None or getattr(head, "weight", None) is None:
-        raise ConfigError(f"{name} has no input embedding or no output head; give a causal language model")
+    if embedding is None or not isinstance(head, nn.Linear):
+        raise ConfigError(f"{name} has no input embedding, or no linear output head; give a causal language model")
     _refuse_other_arithmetic(hf, name)
     blocks = _blocks(hf, name)
     return Layout(
@@ -49,9 +48,7 @@ def find_layout(hf: Any) -> Layout:
 
 
 def _blocks(hf: Any, name: str) -> tuple[nn.Module, ...]:
-    from torch import nn
-
-    layers = hf.config.get_text_config().num_hidden_layers
+    layers = getattr(hf.config.get_text_config(), "num_hidden_layers", None)
     # A body may hold further lists (of experts, say), but those are inside the blocks.
     lists = [child for child in hf.base_model.children() if isinstance(child, nn.ModuleList) and len(child) == layers]
     if len(lists) != 1:
@@ -59,16 +56,16 @@ def _blocks(hf: Any, name: str) -> tuple[nn.Module, ...]:
     return tuple(lists[0])
 
 
-def _norm_after(hf: Any, last_block: nn.Module, name: str) -> nn.Module:
+def _norm_after(hf: Any, last_block: nn.Module, name: str) -> nn.Module | None:
     """The final norm: the one child of the body besides embedding and blocks that has weights of one dimension only."""
     found = []
     for child in hf.base_model.children():
         weights = list(child.parameters())
         if weights and all(weight.ndim == 1 for weight in weights) and not any(part is last_block for part in child.modules()):
             found.append(child)
-    if len(found) != 1:
+    if len(found) > 1:
         raise ConfigError(f"{name}: its body has {len(found)} norms outside its blocks; dolmino trains models that have one")
-    return found[0]
+    return found[0] if found else None
 
 
 def _refuse_other_arithmetic(hf: Any, name: str) -> None:

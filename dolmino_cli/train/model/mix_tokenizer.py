@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from dolmino_cli.tokens.arrays import TokenizerRecord
-from dolmino_cli.train.model.checkpoint import TOKENIZER_FILES
+from dolmino_cli.train.model.checkpoint import tokenizer_files_in
 
 
 def tokenizer_at_hand(record: TokenizerRecord) -> list[Path]:
@@ -14,11 +14,9 @@ def tokenizer_at_hand(record: TokenizerRecord) -> list[Path]:
     hub's cache. None are downloaded, and none are given whose tokenizer.json is not the mix's by sha256.
     """
     path = _path_of(record.name)
-    if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != record.sha256:
+    if path is None or path.name != "tokenizer.json" or hashlib.sha256(path.read_bytes()).hexdigest() != record.sha256:
         return []
-    if path.name != "tokenizer.json":
-        return []
-    return [path.parent / name for name in TOKENIZER_FILES if (path.parent / name).is_file()]
+    return tokenizer_files_in(path.parent)
 
 
 def _path_of(name: str) -> Path | None:

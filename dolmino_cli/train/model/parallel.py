@@ -36,14 +36,14 @@ def parallelize(root: Any, hf: Any, layout: Layout, *, hardware: Hardware, mesh:
     precise = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     # The loss's scale and positions pass through these two: inputs keep their type.
     as_given = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
-    head = hf.get_submodule(layout.head)
+    last = [part for part in (layout.norm, hf.get_submodule(layout.head)) if part is not None]
     for block in layout.blocks:
         fully_shard(block, mesh=mesh, mp_policy=precise)
     # The last unit of the forward pass is the first of the backward pass: to free and gather it again in between gains nothing.
     if layout.tied:
         # A weight belongs to one unit; this one is gathered first and freed last.
-        fully_shard([layout.embedding, layout.norm, head], mesh=mesh, mp_policy=as_given, reshard_after_forward=False)
+        fully_shard([layout.embedding, *last], mesh=mesh, mp_policy=as_given, reshard_after_forward=False)
     else:
         fully_shard(layout.embedding, mesh=mesh, mp_policy=as_given)
-        fully_shard([layout.norm, head], mesh=mesh, mp_policy=as_given, reshard_after_forward=False)
+        fully_shard(last, mesh=mesh, mp_policy=as_given, reshard_after_forward=False)
     fully_shard(root, mesh=mesh, mp_policy=as_given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from dolmino_cli.train.model.checkpoint import Checkpoint
 ORIGIN = "origin"
 
 
-def write_origin(output: Path, files: Checkpoint | None, config: Any) -> None:
-    """Write it anew: `files`' own, or only the configuration. Raises StorageError."""
+def write_origin(output: Path, files: Checkpoint | None, config: Any, tokenizer_files: Sequence[Path]) -> None:
+    """Write it anew: `files`' own, or the configuration, and the tokenizer. Raises StorageError."""
     folder = output / ORIGIN
     partial = folder.with_suffix(".partial")
     try:
@@ -23,9 +24,10 @@ def write_origin(output: Path, files: Checkpoint | None, config: Any) -> None:
             (partial / "config.json").write_text(config.to_json_string(use_diff=False))
         else:
             generation = files.folder / "generation_config.json"
-            copied = [files.folder / "config.json", *([generation] if generation.is_file() else []), *files.tokenizer_files]
-            for path in copied:
+            for path in [files.folder / "config.json", *([generation] if generation.is_file() else [])]:
                 shutil.copyfile(path, partial / path.name)
+        for path in tokenizer_files:
+            shutil.copyfile(path, partial / path.name)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     except OSError as error:

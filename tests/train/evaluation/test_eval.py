@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    items = ("--items", place / "test.jsonl", "--examples", place / "train.jsonl", "--device", "cpu")
+    items = ("--items", place / "test.jsonl", "--examples", place / "train.jsonl")
 
     def call(*arguments: object) -> Outcome:
         return dolmino(monkeypatch, capsys, "eval", place / "model", *items, *arguments)

@@ -13,7 +13,7 @@ from torch import distributed
 from transformers.models.olmo2 import modeling_olmo2  # noqa: F401 — the server imports this file once, with all that takes long.
 from transformers.models.qwen2 import modeling_qwen2  # noqa: F401
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.train.model.build import build
 from dolmino_cli.train.model.checkpoint import open_checkpoint
 from dolmino_cli.train.model.export import export
@@ -62,6 +62,9 @@ def work(rank: int, world: int, replicas: int, folder: Path, checkpoints: dict[s
         # Refused on every rank, not on rank 0 alone: work() would fail, or wait for ever.
         with pytest.raises(ConfigError, match="exists already"):
             export(model, folder / f"{kind}-out", checkpoint=checkpoint, dtype="fp32")
+        # What rank 0 cannot write fails on every rank as well, after all have gathered everything.
+        with pytest.raises(StorageError, match="could not be exported"):
+            export(model, folder / "store" / "out", checkpoint=checkpoint, dtype="fp32")
     if rank == 0:
         torch.save(found, folder / "found.pt")
     distributed.destroy_process_group()

@@ -12,10 +12,11 @@ import torch
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.tokens.arrays import TokenizerRecord
-from dolmino_cli.train.model.checkpoint import open_checkpoint, read_json
+from dolmino_cli.train.model.checkpoint import open_checkpoint, read_json, tokenizer_files_in
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.model.mix_tokenizer import tokenizer_at_hand
 from dolmino_cli.train.model.weights_in import fill, fill_random
+from dolmino_cli.train.saving.origin import ORIGIN, write_origin
 from tests.train.model import tiny
 
 
@@ -91,4 +92,7 @@ def test_a_mix_has_a_tokenizer_for_a_model_without_one(tmp_path: Path, monkeypat
         return [path.name for path in tokenizer_at_hand(record)]
 
     assert found("tokens", "{}") == found("tokens/tokenizer.json", "{}") == ["tokenizer.json", "tokenizer_config.json"]
+    # It goes on to what the run's checkpoints are exported with.
+    write_origin(tmp_path, None, tiny.config("llama"), [tmp_path / "tokens" / name for name in found("tokens", "{}")])
+    assert [path.name for path in tokenizer_files_in(tmp_path / ORIGIN)] == ["tokenizer.json", "tokenizer_config.json"]
     assert found("tokens", "other") == found("nowhere", "{}") == found("no-such-owner/no-such-name", "{}") == []

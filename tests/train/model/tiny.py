@@ -32,6 +32,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "granite": {"logits_scaling": 8.0, "embedding_multiplier": 12.0, "residual_multiplier": 0.5},
     "phi": {},
     "gpt2": {},
+    "olmo": {"clip_qkv": 8.0},
 }
 
 
