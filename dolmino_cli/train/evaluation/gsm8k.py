@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,19 @@ def fingerprint(question: str) -> str:
 
 
 def item_number(document: Mapping[str, Any]) -> int | None:
-    """Which item of GSM8K's test split a task's document asks, by any of its texts; None if it asks none of them."""
+    """Which item of GSM8K's test split a task's document asks, by any of its texts, however deep; None if it asks none."""
     known = _numbers()
-    found = (known.get(fingerprint(value)) for value in document.values() if isinstance(value, str))
+    found = (known.get(fingerprint(text)) for text in _texts(document))
     return next((number for number in found if number is not None), None)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Those in a document, in its lists and mappings too: chats have messages."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
 
 
 @cache

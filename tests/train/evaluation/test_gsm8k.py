@@ -39,6 +39,7 @@ def test_star_is_drawn_as_documented() -> None:
 def test_an_item_is_known_however_it_is_set(ours: None) -> None:
     assert item_number({"id": 3, "question": "Question:  how much is 41 and 41 ?\n"}) == 41
     assert item_number({"text": "HOW MUCH IS 41, AND 41?"}) == 41
+    assert item_number({"messages": [{"role": "user", "content": "How much is 41 and 41?"}]}) == 41
     assert item_number({"question": "How much is 41 and 42?"}) is None
 
 
