@@ -65,5 +65,9 @@ class RunFailed(DolminoError):
 
 
 def first_line(error: Exception) -> str:
-    """What another library's error says, in the one line that ours have room for; its kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What another library's error says, in the one line that ours have room for; its kind where it says nothing.
+
+    A line that ends with a colon has the next one with it.
+    """
+    first, *others = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return f"{first} {others[0]}" if first.endswith(":") and others else first

@@ -9,7 +9,7 @@ from dolmino_cli.errors import ConfigError, StorageError, first_line
 
 EXPORTED = "model"
 """Below the output of a run: the Hugging Face checkpoint that it ends with."""
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+\Z")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 
 
@@ -29,15 +29,22 @@ def checkpoint_folder(name: str, revision: str | None = None) -> Path:
             " run that has ended, or a hub id owner/name"
         )
     else:
-        hub_id, at, branch = name.partition("@")
-        if not _HUB_ID.match(hub_id) or (at and not branch):
-            raise ConfigError(f"no checkpoint at {name!r}; give a folder, or a hub id owner/name or owner/name@revision")
-        if branch and revision is not None:
-            raise ConfigError(f"{name!r} says a revision, and {revision!r} is given besides; give one of them")
-        return _download(hub_id, branch or revision)
+        return _download(*hub_id(name, revision))
     if revision is not None:
         raise ConfigError(f"revision {revision!r} is of a hub id, and {name!r} is a folder; leave it out")
     return found
+
+
+def hub_id(name: str, revision: str | None = None) -> tuple[str, str | None]:
+    """(owner/name, revision) of `owner/name` or `owner/name@revision`. Raises ConfigError for what is neither."""
+    repository, at, branch = name.partition("@")
+    if not _HUB_ID.match(repository) or (at and not branch):
+        raise ConfigError(
+            f"no checkpoint at {name!r}; give a folder that is there, or a hub id owner/name or owner/name@revision"
+        )
+    if branch and revision is not None:
+        raise ConfigError(f"{name!r} says a revision, and {revision!r} is given besides; give one of them")
+    return repository, branch or revision
 
 
 def local_output(output: str) -> Path:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
+from dolmino_cli.train.checkpoint_folder import hub_id
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
 from dolmino_cli.train.saving.origin import ORIGIN
@@ -16,7 +16,6 @@ from dolmino_cli.train.shapes import shape
 CONFIG = "config.json"
 _TOKENIZER = "tokenizer.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+\Z")
 
 
 def config_of_run(run: Run) -> dict[str, Any]:
@@ -70,23 +69,23 @@ def _folder(checkpoint: str) -> Path | None:
         return path
     if "://" in checkpoint:
         raise ConfigError(f"checkpoint {checkpoint!r}: copy it to a local or shared folder, and give that")
-    if not _HUB_ID.match(checkpoint):
-        raise ConfigError(f"no checkpoint folder {checkpoint!r}; give a folder that is there, or a hub id org/name")
+    hub_id(checkpoint)
     return None
 
 
 def _of_hub(run: Run, name: str) -> Path:
     """One small file of a hub id. Raises ConfigError where the repository lacks it, StorageError where it cannot be had."""
     assert run.checkpoint is not None
+    repository, revision = hub_id(run.checkpoint, run.revision)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(run.checkpoint, name, revision=run.revision))
+        return Path(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository: all mean the same here
         if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
             raise ConfigError(f"checkpoint {run.checkpoint!r} has no {name} on the hub; give another --checkpoint") from None
-        at = f" at revision {run.revision!r}" if run.revision else ""
+        at = f" at revision {revision!r}" if revision else ""
         raise StorageError(
             f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at} could not be had from the hub"
             f" ({first_line(error)}); give a folder that is there, or a hub id org/name"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dolmino_cli.errors import first_line
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.train.read_run import read_run
 from dolmino_cli.train.saving.checkpoints import State, folder_of
@@ -201,7 +202,8 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
     "moments at home": (changed("--set", "optimizer.moments_from=~/nowhere"), 1, 2, "/nowhere has no checkpoints"),
     "output at home": (changed(o="~/other-run"), 1, 2, "is a checkpoint of another run: run.seed is 1, was 2"),
     "no config": (changed(c="no-config"), 1, 2, "checkpoint 'no-config' holds no config.json"),
-    "no checkpoint": (changed(c="./nowhere"), 1, 2, "no checkpoint folder './nowhere'; give a folder that is there, or a hub id"),
+    "no checkpoint": (changed(c="./nowhere"), 1, 2, "no checkpoint at './nowhere'; give a folder that is there, or a hub id"),
+    "two revisions": (changed("--set", "revision=main", c="owner/name@step5"), 1, 2, "'owner/name@step5' says a revision, and"),
     "revision of a folder": (changed("--set", "revision=main"), 1, 2, "revision 'main' is for hub ids"),
     "no output": (["train", "./run.yaml", "-m", "mix", "-c", "model"], 1, 2, "no output; give --output DIR"),
     "remote output": (changed(o="s3://bucket/out"), 1, 2, "output 's3://bucket/out' is remote; give a local or shared folder"),
@@ -266,3 +268,30 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
         "models of type 'llama' are not counted: parameters, memory and MFU stay blank",
     )
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_hub_id_with_its_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    import huggingface_hub
+
+    from dolmino_cli.train.model_config import config_of_run
+
+    asked = []
+
+    def download(name: str, file: str, *, revision: str | None) -> str:
+        asked.append((name, file, revision))
+        return str(folder / "model" / file)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    run = read_run(str(folder / "run.yaml"), ["checkpoint=owner/name@step5"])
+    assert config_of_run(run) == MODEL
+    assert config_of_run(dataclasses.replace(run, checkpoint="owner/name", revision="step6")) == MODEL
+    assert asked == [("owner/name", "config.json", "step5"), ("owner/name", "config.json", "step6")]
+
+
+def test_an_error_of_two_lines_says_what_was_wrong() -> None:
+    assert first_line(ValueError("\nValidation error for field 'x':\n   TypeError: no int\n")) == (
+        "Validation error for field 'x': TypeError: no int"
+    )
+    assert first_line(ValueError("one:")) == "one:"
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(ValueError()) == "ValueError"

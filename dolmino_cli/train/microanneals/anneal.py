@@ -111,7 +111,7 @@ def check_run_file(anneal: Anneal) -> None:
     if not path.is_file():
         return
     there = strict_yaml.load(path, Run)
-    ours, theirs = ({**run.decides(), "checkpoint": run.checkpoint} for run in (anneal.run, there))
+    ours, theirs = ({**run.decides(), "checkpoint": run.checkpoint, "revision": run.revision} for run in (anneal.run, there))
     if different := [key for key in ours if ours[key] != theirs[key]]:
         raise ConfigError(
             f"{path} is of another run: {different[0]} is {theirs[different[0]]} there and {ours[different[0]]} now; give another"

@@ -67,13 +67,14 @@ def sweep(
     rewritten after each. Raises ConfigError before anything is run, StorageError where the results cannot be written.
     """
     check_sweep(anneals)
-    start = {checkpoint: _identity(checkpoint) for checkpoint in {anneal.run.checkpoint for anneal in anneals}}
+    starts = {(anneal.run.checkpoint, anneal.run.revision) for anneal in anneals}
+    identities = {start: _identity(*start) for start in starts}
     outcomes: dict[str, Outcome] = {}
     failures: dict[str, str] = {}
     for number, anneal in enumerate(anneals, 1):
         say(f"{anneal.name} ({number} of {len(anneals)})")
         try:
-            outcomes[anneal.name] = _make(anneal, how, start[anneal.run.checkpoint], say)
+            outcomes[anneal.name] = _make(anneal, how, identities[anneal.run.checkpoint, anneal.run.revision], say)
         except DolminoError as error:
             failures[anneal.name] = str(error)
             say(f"{anneal.name}: {error}")
@@ -118,13 +119,13 @@ def _make(anneal: Anneal, how: How, start: object, say: Callable[[str], None]) -
     return outcome_of(anneal.manifest, mix.lock, anneal.model / "metrics", scores)
 
 
-def _identity(checkpoint: str | None) -> object:
+def _identity(checkpoint: str | None, revision: str | None) -> object:
     """What the weights that runs start from are known by."""
     if checkpoint is None:
         return None
     if state := read_object(Path(checkpoint).expanduser() / "state.json"):  # of a run of ours, whose id is made up anew each time
         return state
-    return open_ingredient(checkpoint, checkpoint_folder(checkpoint)).hashes()
+    return open_ingredient(checkpoint, checkpoint_folder(checkpoint, revision)).hashes()
 
 
 def _write(output: Path, outcomes: dict[str, Outcome], failures: dict[str, str]) -> None:
