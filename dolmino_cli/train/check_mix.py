@@ -18,11 +18,12 @@ from dolmino_cli.train.run_file import Run
 def check_mix(run: Run, config: dict[str, Any], mix: MixForTraining) -> tuple[int, list[str]]:
     """The run's steps over the mix, and what is allowed and should be known. Raises ConfigError, DataError, StorageError."""
     _check_arrays(mix)
-    _check_vocabulary(run, config, mix)
+    other_bytes = _check_vocabulary(run, config, mix)
     # Refuses a cache that is too small for a mix on S3.
     cache = Path(run.hardware.cache) if run.hardware.cache else None
     open_parts(mix, cache=cache, cache_bytes=run.hardware.cache_gibibytes << 30)
-    return _steps(run, mix)
+    steps, remarks = _steps(run, mix)
+    return steps, [*other_bytes, *remarks]
 
 
 def _check_arrays(mix: MixForTraining) -> None:
@@ -38,8 +39,8 @@ def _check_arrays(mix: MixForTraining) -> None:
             )
 
 
-def _check_vocabulary(run: Run, config: dict[str, Any], mix: MixForTraining) -> None:
-    """Every id has a row in the model, and where the checkpoint has a tokenizer it is the mix's."""
+def _check_vocabulary(run: Run, config: dict[str, Any], mix: MixForTraining) -> list[str]:
+    """Every id has a row in the model, and where the checkpoint has a tokenizer it is the mix's, as far as can be told."""
     rows, ids = config.get("vocab_size"), mix.vocabulary_size
     if isinstance(rows, int) and ids > rows:
         raise ConfigError(
@@ -48,16 +49,19 @@ def _check_vocabulary(run: Run, config: dict[str, Any], mix: MixForTraining) -> 
         )
     path = tokenizer_of_run(run)
     if path is None:
-        return
+        return []
     own = resolve(str(path), eos_required=False)
     if own.sha256 == mix.tokenizer.sha256:
-        return
+        return []
     if own.vocabulary_size != ids:
         different = f"{own.vocabulary_size:,} ids, the mix's {mix.tokenizer.name} {ids:,}"
     elif mix.tokenizer.eos_token is not None and own.vocabulary().get(mix.tokenizer.eos_token) != mix.eos_id:
         different = f"no {mix.tokenizer.eos_token!r} as id {mix.eos_id}, what the mix's documents end with"
     else:
-        return
+        # The lock has a hash of the mix's tokenizer, not its words.
+        return [
+            f"the checkpoint's tokenizer.json has as many ids as the mix's {mix.tokenizer.name}, but other bytes: is it the same?"
+        ]
     raise ConfigError(f"the checkpoint's tokenizer has {different}; retokenize with the model's, or give another checkpoint")
 
 

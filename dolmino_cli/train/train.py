@@ -160,7 +160,8 @@ def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
             tokenizer = tokenizer_files_in(prepared.output / ORIGIN) or None
             files = prepared.start.files
             export(prepared.model, folder, checkpoint=files, dtype=saving.export_dtype, tokenizer_files=tokenizer)
-        say(f"model written to {folder}")
+        without = "" if tokenizer else "; without a tokenizer: copy the mix's there, of which this machine knows no files"
+        say(f"model written to {folder}{without}")
     return folder
 
 

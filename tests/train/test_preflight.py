@@ -262,6 +262,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
         planned["note"]
         == "the mix was planned for another run (in parentheses): batch_sequences 12 (8), learning rate 0.001 (0.01)"
     )
+    assert "tokenizer.json has as many ids as the mix's tiny, but other bytes" in ended[0].out
     assert "attention_dropout 0.1; a run of dolmino has no dropout" in ended[5].out
     assert (default["memory"], default["note"]) == (
         "not known",

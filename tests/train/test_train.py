@@ -212,6 +212,8 @@ def test_a_run_starts_from_anothers_checkpoint(finished: Finished, tiny_mix: Pat
         fresh = dataclasses.replace(run, optimizer=dataclasses.replace(run.optimizer, moments_from=None))
         without = prepare(dataclasses.replace(fresh, output=str(tmp_path / "fresh")), ranks, say=lambda text: None)
     assert (float(prepared.optimizer.updates), float(without.optimizer.updates)) == (5, 0)
-    train(run, say=lambda text: None)
+    said: list[str] = []
+    train(run, say=said.append)
+    assert said[-1].startswith(f"model written to {tmp_path / 'out' / 'model'}; without a tokenizer: ")
     exported = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
     assert type(exported).__name__ == "Olmo2ForCausalLM"
