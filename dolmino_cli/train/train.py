@@ -22,6 +22,7 @@ from dolmino_cli.train.prepare import Prepared, prepare
 from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.origin import ORIGIN
+from dolmino_cli.train.saving.output import claimed
 from dolmino_cli.train.saving.save import Saver
 from dolmino_cli.train.throughput import Throughput
 from dolmino_cli.train.watch.metric_files import MetricFiles
@@ -64,6 +65,8 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         signals = StopSignals()
         open_things.enter_context(signals.heard())
         open_things.enter_context(_said_in_a_line(ranks))
+        if run.output is not None:  # else prepare refuses
+            open_things.enter_context(claimed(Path(run.output).expanduser(), ranks, say=say_once))
         prepared = prepare(run, ranks, say=say_once)
         watchdog = Watchdog(timeout_seconds=run.watch.timeout_seconds, rank=ranks.rank, world_size=ranks.world_size, say=say)
         with ranks.together():

@@ -17,6 +17,7 @@ from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
 from dolmino_cli.train.prepare import prepare
 from dolmino_cli.train.ranks import joined_ranks
 from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.saving import output as saving_output
 from dolmino_cli.train.saving.checkpoints import checkpoints_of
 from dolmino_cli.train.saving.tensors import trained_weights
 from dolmino_cli.train.step import Stepper
@@ -119,6 +120,35 @@ def test_checkpoints_of_another_run_are_refused(finished: Finished, tmp_path: Pa
     model.save_pretrained(tmp_path / "moved")
     with pytest.raises(ConfigError, match=r"another run: start\.sha256\.model\.safetensors is '.*', was '.*'\. Give"):
         train(dataclasses.replace(run, checkpoint=str(tmp_path / "moved")), say=lambda text: None)
+    shutil.copytree(str(run.checkpoint), tmp_path / "reconfigured")
+    config = tmp_path / "reconfigured" / "config.json"
+    config.write_text(config.read_text().replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 0.01'))
+    with pytest.raises(ConfigError, match=r"another run: start\.sha256\.config\.json is '.*', was '.*'\. Give"):
+        train(dataclasses.replace(run, checkpoint=str(config.parent)), say=lambda text: None)
+
+
+def test_one_run_at_a_time_writes_to_an_output(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _, _ = finished
+    monkeypatch.setattr(saving_output, "_PATIENCE_SECONDS", 0)
+    said: list[str] = []
+    with (
+        joined_ranks(timeout_seconds=60) as ranks,
+        saving_output.claimed(Path(str(run.output)), ranks, say=print),
+        pytest.raises(RunFailed, match=r"another run writes to .*; wait until it has ended, or give another --output"),
+    ):
+        train(run, say=said.append)
+    assert said == [f"waiting for another run that writes to {run.output}"]
+
+
+def test_a_process_without_others_to_join_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with (
+        pytest.raises(ConfigError, match=r"rank 0 cannot join the others: .*MASTER_ADDR expected.* Start all with torchrun, or"),
+        joined_ranks(timeout_seconds=60),
+    ):
+        pass
 
 
 def test_a_finished_run_without_checkpoints_is_not_trained_over(finished: Finished, tmp_path: Path) -> None:
