@@ -47,6 +47,8 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
     if not planning:
         check_libraries(run)
     resumes = _check_output(run, planning)
+    if resumes is None and run.optimizer.moments_from is not None:
+        checkpoint_of(Path(run.optimizer.moments_from).expanduser())
     config = config_of_run(run)
     _check_model(run, config)
     _check_batch(run, gpus)
@@ -93,8 +95,6 @@ def check_libraries(run: Run) -> None:
 
 def _check_output(run: Run, planning: bool) -> Checkpoint | None:
     """The newest checkpoint that is there already, if any."""
-    if run.optimizer.moments_from is not None:
-        checkpoint_of(Path(run.optimizer.moments_from))
     if run.output is None:
         if planning:
             return None
@@ -103,7 +103,7 @@ def _check_output(run: Run, planning: bool) -> Checkpoint | None:
         )
     if "://" in run.output:
         raise ConfigError(f"output {run.output!r} is remote; give a local or shared folder: checkpoints are renamed when whole")
-    folder = Path(run.output)
+    folder = Path(run.output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"output {run.output!r} is a file; give a folder")
     found = checkpoints_of(folder)

@@ -85,6 +85,11 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     if cuda:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" not in os.environ:
+            raise ConfigError(
+                "WORLD_SIZE is set and LOCAL_RANK is not: all processes of a machine would share one GPU; start them with"
+                " torchrun, or set LOCAL_RANK as docs/slurm/train.sbatch does"
+            )
         if device.index >= torch.cuda.device_count():
             raise ConfigError(
                 f"process {device.index} of this machine has no GPU of its own, there are {torch.cuda.device_count()}; start one"

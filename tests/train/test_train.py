@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from dolmino_cli.cli.run_checkpoint import run_export, run_list
 from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
+from dolmino_cli.train.preflight import preflight
 from dolmino_cli.train.prepare import prepare
 from dolmino_cli.train.ranks import joined_ranks
 from dolmino_cli.train.run_file import Run
@@ -210,6 +211,14 @@ def test_a_checkpoint_that_cannot_be_written_or_read_is_named(tiny_mix: Path, ti
         train(run, say=lambda text: None)
 
 
+def test_processes_that_would_share_a_gpu_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(ConfigError, match="all processes of a machine would share one GPU"), joined_ranks(timeout_seconds=60):
+        pass
+
+
 def test_warm_in_moves_moments_and_no_weight(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     """After three batches at rate 0 the moments are those of three gradients at the start's weights."""
     run = run_to(tmp_path, tiny_mix, tiny_checkpoint, optimizer={"warm_in_steps": 3})
@@ -236,7 +245,8 @@ def test_a_run_starts_from_anothers_checkpoint(finished: Finished, tiny_mix: Pat
     """Weights of a checkpoint of ours, and its moments where they are asked for; a second start from others is another run."""
     first, _, _ = finished
     folder = checkpoints_of(Path(str(first.output)))[0].folder
-    run = run_to(tmp_path / "out", tiny_mix, folder, optimizer={"moments_from": str(folder)}, saving={"export": True}, steps=2)
+    moments = shutil.copytree(folder, tmp_path / folder.name)
+    run = run_to(tmp_path / "out", tiny_mix, folder, optimizer={"moments_from": str(moments)}, saving={"export": True}, steps=2)
     with joined_ranks(timeout_seconds=60) as ranks:
         prepared = prepare(run, ranks, say=lambda text: None)
         fresh = dataclasses.replace(run, optimizer=dataclasses.replace(run.optimizer, moments_from=None))
@@ -245,3 +255,7 @@ def test_a_run_starts_from_anothers_checkpoint(finished: Finished, tiny_mix: Pat
     train(run, say=lambda text: None)
     exported = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
     assert type(exported).__name__ == "Olmo2ForCausalLM"
+    # A run that goes on needs them no more.
+    shutil.rmtree(moments)
+    assert preflight(run, gpus=1).resumes is not None
+    train(run, say=lambda text: None)
