@@ -34,6 +34,8 @@ CASES = (
     "decontamination",
     "arithmetic",
     "programs",
+    "training",
+    "souping",
 )
 MOST_SHARDS = 6 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"

@@ -13,7 +13,9 @@ def soup(
     checkpoints: Annotated[
         list[str],
         typer.Argument(
-            metavar="CHECKPOINT...", help="Folders of save_pretrained, outputs of dolmino train, or hub ids.", show_default=False
+            metavar="CHECKPOINT...",
+            help="Folders of save_pretrained, outputs of dolmino train, or hub ids (owner/name@revision).",
+            show_default=False,
         ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)],

@@ -14,7 +14,10 @@ _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 
 
 def checkpoint_folder(name: str, revision: str | None = None) -> Path:
-    """A folder with a config.json. Raises ConfigError where the name is of none, StorageError where the hub cannot give it."""
+    """A folder with a config.json: of a path, or of a hub id `owner/name`, at a branch, tag or commit `owner/name@revision`.
+
+    Raises ConfigError where the name is of none, StorageError where the hub cannot give it.
+    """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         found = folder
@@ -25,10 +28,13 @@ def checkpoint_folder(name: str, revision: str | None = None) -> Path:
             f"{name} holds no config.json, nor does {EXPORTED}/ in it; give a folder written by save_pretrained, the output of a"
             " run that has ended, or a hub id owner/name"
         )
-    elif _HUB_ID.match(name):
-        return _download(name, revision)
     else:
-        raise ConfigError(f"no checkpoint at {name!r}; give a folder, or a hub id owner/name")
+        hub_id, at, branch = name.partition("@")
+        if not _HUB_ID.match(hub_id) or (at and not branch):
+            raise ConfigError(f"no checkpoint at {name!r}; give a folder, or a hub id owner/name or owner/name@revision")
+        if branch and revision is not None:
+            raise ConfigError(f"{name!r} says a revision, and {revision!r} is given besides; give one of them")
+        return _download(hub_id, branch or revision)
     if revision is not None:
         raise ConfigError(f"revision {revision!r} is of a hub id, and {name!r} is a folder; leave it out")
     return found

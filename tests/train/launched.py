@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-_PRELOAD = ["torch", "torch.distributed.checkpoint", "torch.distributed.fsdp", "transformers.models.olmo2.modeling_olmo2"]
+_PRELOAD = ["dolmino_cli.train.train", "transformers.models.olmo2.modeling_olmo2"]
 
 
 def launch(world_size: int, work: Callable[..., None], *arguments: Any, errors: Path) -> list[BaseProcess]:

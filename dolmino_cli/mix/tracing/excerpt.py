@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from dolmino_cli.errors import ConfigError, DolminoError
 from dolmino_cli.mix.tracing.opened import OpenMix
 from dolmino_cli.mix.tracing.places import TokenPlace
+from dolmino_cli.tokenizer.at_hand import at_hand
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokenizer.pieces import Pieces, pieces_of
 from dolmino_cli.tokens.arrays import TokenizerRecord
@@ -38,7 +38,7 @@ def load_pieces(record: TokenizerRecord, given: str | None) -> tuple[Pieces | No
     that was given is not the tokenizer of the arrays.
     """
     advice = f"give the mix's tokenizer ({record.name}) as --tokenizer, a path or a hub id"
-    found = given or _at_hand(record.name)
+    found = given or at_hand(record.name)
     if found is None:
         return None, f"tokens are shown as ids: {record.name} is not on this machine; {advice}"
     try:
@@ -53,21 +53,6 @@ def load_pieces(record: TokenizerRecord, given: str | None) -> tuple[Pieces | No
         if given is not None:
             raise
         return None, f"tokens are shown as ids: {error}; {advice}"
-
-
-def _at_hand(name: str) -> str | None:
-    """Where a tokenizer of this name lies on this machine."""
-    if Path(name).exists():
-        return name
-    if "/" not in name:
-        return None
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        cached = try_to_load_from_cache(name, "tokenizer.json")
-    except ValueError:  # a name that no repository has
-        return None
-    return cached if isinstance(cached, str) else None
 
 
 def excerpt(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, MissingExtra, StorageError, first_line
+from dolmino_cli.errors import ConfigError, MissingExtra, RunFailed, StorageError, first_line
 from dolmino_cli.train.evaluation.discipline import STAR_SUFFIX, Chosen, choose
 from dolmino_cli.train.evaluation.interval import wilson
 from dolmino_cli.train.evaluation.local_items import LocalItems
@@ -102,11 +102,20 @@ class Harness:
     def evaluate(
         self, checkpoint: Path, *, batch_size: str, device: str | None, options: Mapping[str, Any] | None = None
     ) -> list[TaskResult]:
-        """Evaluate a checkpoint's folder. `options` are generation's, such as max_gen_toks."""
+        """Evaluate a checkpoint's folder. `options` are generation's, such as max_gen_toks. Raises RunFailed."""
+        try:
+            found = self._run(checkpoint, batch_size=batch_size, device=device, options=options)
+        except Exception as error:
+            # Out of memory, a window too short for the prompt, a model that transformers does not load: its own words say which.
+            raise RunFailed(f"the evaluation of {checkpoint} failed: {first_line(error)}") from error
+        assert found is not None
+        return [self._result(task, found) for task in [*found.get("groups", {}), *self.tasks]]
+
+    def _run(self, checkpoint: Path, *, batch_size: str, device: str | None, options: Mapping[str, Any] | None) -> Any:
         import torch
         from lm_eval import simple_evaluate
 
-        found = simple_evaluate(
+        return simple_evaluate(
             model="hf",
             model_args={"pretrained": str(checkpoint), "dtype": "auto", "trust_remote_code": False},
             tasks=self._asked_as,
@@ -119,8 +128,6 @@ class Harness:
             log_samples=False,
             bootstrap_iters=1000,  # only for metrics that are no means; those have their formula
         )
-        assert found is not None
-        return [self._result(task, found) for task in [*found.get("groups", {}), *self.tasks]]
 
     def _check_examples(self) -> None:
         if self.asked.items is None:

@@ -87,6 +87,15 @@ def test_wrong_requests(run, arguments: list[str], message: str) -> None:  # typ
     assert message in done.error
 
 
+def test_a_model_that_cannot_be_evaluated_is_one_line(run, place: Path) -> None:  # type: ignore[no-untyped-def]
+    config = json.loads((place / "model" / "config.json").read_text())
+    (place / "model" / "config.json").write_text(json.dumps(config | {"model_type": "of-tomorrow"}))
+    done = run("--shots", 0)
+    assert done.code == 1
+    assert "failed: " in done.error
+    assert "of-tomorrow" in done.error
+
+
 def test_unknown_task_and_missing_tokenizer(run, place: Path) -> None:  # type: ignore[no-untyped-def]
     from dolmino_cli.errors import ConfigError
 
@@ -96,3 +105,17 @@ def test_unknown_task_and_missing_tokenizer(run, place: Path) -> None:  # type: 
         harness._load("gsm8k_cot_llama2")
     (place / "model" / "tokenizer.json").unlink()
     assert "has no tokenizer" in run().error
+
+
+def test_real_items(shared_data: Path, tmp_path: Path) -> None:
+    """GSM8K as published: the items of GSM*, asked by the harness's own prompt with examples of the train split."""
+    files = {split: str(shared_data / "evals" / "normalized" / f"gsm8k.{split}.jsonl.gz") for split in ("test", "train")}
+    request = EvalRequest(checkpoint="x", tasks=("gsm8k-star",), limit=2, shots=1, items=files["test"], examples=files["train"])
+    harness = Harness(request.asked())
+    assert harness.chosen["gsm8k"].places == STAR[:2]
+    (result,) = harness.evaluate(tiny_checkpoint(tmp_path / "model"), batch_size="2", device="cpu", options={"max_gen_toks": 2})
+    assert (result.items, result.shots, result.version) == (2, 1, "3.0")
+    assert {score.metric: score.value for score in result.scores} == {
+        "exact_match,strict-match": 0,
+        "exact_match,flexible-extract": 0,
+    }

@@ -121,6 +121,24 @@ def test_dry_run_writes_nothing(soup, made: Path) -> None:  # type: ignore[no-un
     assert not (made / "soup").exists()
 
 
+def test_a_hub_id_may_name_its_revision(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    import huggingface_hub
+
+    from dolmino_cli.train.checkpoint_folder import checkpoint_folder
+
+    asked = []
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda name, **given: asked.append((name, given["revision"])) or "x"
+    )
+    for name, revision in (("owner/name", None), ("owner/name@step5", None), ("owner/name", "step6")):
+        assert checkpoint_folder(name, revision) == Path("x")
+    assert asked == [("owner/name", None), ("owner/name", "step5"), ("owner/name", "step6")]
+    with pytest.raises(ConfigError, match="says a revision, and 'b' is given besides"):
+        checkpoint_folder("owner/name@a", "b")
+    with pytest.raises(ConfigError, match="revision 'b' is of a hub id"):
+        checkpoint_folder(str(checkpoint(tmp_path / "a", {"w": torch.zeros(1)})), "b")
+
+
 def test_the_output_of_a_run_stands_for_what_it_exported(made: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     (made / "run").mkdir()
     (made / "a").rename(made / "run" / "model")
