@@ -9,6 +9,7 @@ from rich.table import Table
 from dolmino_cli.cli.console import remark, show
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.report.amounts import big_bytes
+from dolmino_cli.train.preflight import check_libraries
 from dolmino_cli.train.saving.checkpoints import Checkpoint, checkpoint_of, checkpoints_of
 
 
@@ -35,6 +36,7 @@ def run_export(output: Path, to: Path, *, step: int | None, dtype: str, dry_run:
     if dry_run:
         show(f"{checkpoint.folder}: the weights after step {checkpoint.step:,} would be written to {to} in {dtype}")
         return
+    check_libraries(None, "`dolmino checkpoint export`")
     from dolmino_cli.train.saving.export import export_checkpoint
 
     export_checkpoint(checkpoint, to, dtype="bf16" if dtype == "bf16" else "fp32")

@@ -38,7 +38,9 @@ def run_eval(request: EvalRequest, *, json_line: bool, dry_run: bool) -> None:
     if request.limit is not None:
         show(f"warning: the first {request.limit:,} items of each task only: a trial, no result")
     if output is not None:
-        path = output / result_name(request.tasks, weights_sha256(files), final=request.final)
+        path = output / result_name(
+            request.tasks, weights_sha256(files), final=request.final, shots=request.shots, limit=request.limit
+        )
         write_results(path, results, checkpoint=request.checkpoint, files=files, asked=request.decides())
         show(f"written to {path}")
     if json_line:

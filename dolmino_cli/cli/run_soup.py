@@ -38,6 +38,7 @@ def run_soup(
         raise ConfigError(f"one checkpoint is given, {checkpoints[0]}; a soup is of two or more")
     ingredients: Sequence[Ingredient] = [open_ingredient(name, checkpoint_folder(name)) for name in checkpoints]
     plan = plan_soup(ingredients, weights=_numbers(weights), dtype=cast(Dtype, dtype))
+    check_output(folder)
     if dry_run:
         show(soup_table(plan))
         if command is not None:
@@ -46,8 +47,7 @@ def run_soup(
         return
     found_by: dict[str, Any] | None = None
     if command is not None:
-        check_output(folder)
-        selection = select(ingredients, command, scratch=folder.parent, say=_say_trial)
+        selection = select(ingredients, command, scratch=folder.with_name(f".{folder.name}.trial"), say=_say_trial)
         show(trials_table(selection))
         plan = plan_soup(selection.chosen, dtype=cast(Dtype, dtype))
         found_by = selection.record(command)

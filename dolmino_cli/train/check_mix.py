@@ -41,7 +41,7 @@ def _check_arrays(mix: MixForTraining) -> None:
 def _check_vocabulary(run: Run, config: dict[str, Any], mix: MixForTraining) -> None:
     """Every id has a row in the model, and where the checkpoint has a tokenizer it is the mix's."""
     rows, ids = config.get("vocab_size"), mix.vocabulary_size
-    if rows is not None and ids > rows:
+    if isinstance(rows, int) and ids > rows:
         raise ConfigError(
             f"the mix's ids are of {mix.tokenizer.name}, 0 to {ids - 1:,}; the model's vocabulary has {rows:,} rows:"
             " retokenize with the model's tokenizer, or give a model of this one"

@@ -44,7 +44,7 @@ def local_output(output: str) -> Path:
     """An output folder, which is on a disk. Raises ConfigError for what is elsewhere."""
     if "://" in output:
         raise ConfigError(f"--output {output} is not on a disk; checkpoints and results are written to a local or shared folder")
-    return Path(output)
+    return Path(output).expanduser()
 
 
 def _download(name: str, revision: str | None) -> Path:

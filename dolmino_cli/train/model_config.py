@@ -10,6 +10,7 @@ from typing import Any
 from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
+from dolmino_cli.train.saving.origin import ORIGIN
 from dolmino_cli.train.shapes import shape
 
 CONFIG = "config.json"
@@ -53,6 +54,8 @@ def tokenizer_of_run(run: Run) -> Path | None:
         return None
     folder = _folder(run.checkpoint)
     if folder is not None:
+        if (folder / STATE).is_file():  # a checkpoint of a run, whose tokenizer is with what the run started from
+            folder = folder.absolute().parent.parent / ORIGIN
         return folder / _TOKENIZER if (folder / _TOKENIZER).is_file() else None
     try:
         return _of_hub(run, _TOKENIZER)

@@ -64,6 +64,11 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
             remarks.append(f"{resumes.folder} is step {resumes.step:,} of {steps:,}: all steps are done")
     if run.checkpoint is None:
         remarks.append("no --checkpoint: the run begins with random weights")
+    remarks += [
+        f"the model's config has {key} {value}; a run of dolmino has no dropout, and is made without it"
+        for key, value in config.items()
+        if key.endswith(("dropout", "pdrop")) and isinstance(value, int | float) and value > 0
+    ]
     sizes = sizes_of(config)
     memory = memory_of(sizes, run.hardware, sequence_length=run.sequence_length, gpus=gpus) if sizes else None
     if sizes is None:
@@ -83,14 +88,15 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
     )
 
 
-def check_libraries(run: Run) -> None:
-    """Raise MissingExtra for what the run needs and is not installed. Nothing is imported."""
+def check_libraries(run: Run | None, needed_for: str = "`dolmino train`") -> None:
+    """Raise MissingExtra for what a run (None: an export) needs and is not installed. Nothing is imported."""
     wanted = [("torch", "train"), ("transformers", "train"), ("safetensors", "train")]
-    wanted += [("tensorboard", "tracking")] if run.watch.tensorboard else []
-    wanted += [("wandb", "tracking")] if run.watch.wandb_project is not None else []
+    if run is not None:
+        wanted += [("tensorboard", "tracking")] if run.watch.tensorboard else []
+        wanted += [("wandb", "tracking")] if run.watch.wandb_project is not None else []
     for library, extra in wanted:
         if importlib.util.find_spec(library) is None:
-            raise MissingExtra(library, extra=extra, needed_for="`dolmino train`")
+            raise MissingExtra(library, extra=extra, needed_for=needed_for)
 
 
 def _check_output(run: Run, planning: bool) -> Checkpoint | None:
@@ -119,17 +125,11 @@ def _check_model(run: Run, config: dict[str, Any]) -> None:
     if "quantization_config" in config:
         raise ConfigError(f"checkpoint {run.checkpoint!r} is quantized; give the checkpoint that it was made from")
     positions = config.get("max_position_embeddings")
-    if positions is not None and run.sequence_length > positions:
+    if isinstance(positions, int) and run.sequence_length > positions:
         raise ConfigError(
             f"sequence_length is {run.sequence_length:,}, the model's max_position_embeddings {positions:,};"
             f" give {positions:,} or less, or a model for longer sequences"
         )
-    for key, value in config.items():
-        if key.endswith(("dropout", "pdrop")) and isinstance(value, int | float) and value > 0:
-            raise ConfigError(
-                f"the model's config has {key} {value}; a run of dolmino has no dropout, so that it resumes bit by bit:"
-                " set it to 0 in config.json"
-            )
 
 
 def _check_batch(run: Run, gpus: int) -> None:

@@ -30,6 +30,7 @@ _FAMILIES = {
     "gemma2": _Family(norms=4, tied=True),
     "gemma3_text": _Family(norms=4, qk_norm="head", tied=True),
 }
+_DIMENSIONS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +79,13 @@ class Sizes:
 
 
 def sizes_of(config: Mapping[str, Any]) -> Sizes | None:
-    """The sizes of the model that a config.json describes; None where its `model_type` is not one that is counted here."""
+    """The sizes of the model that a config.json describes; None where its `model_type` is not one that is counted here, or
+    where it leaves dimensions to transformers' defaults."""
     family = _FAMILIES.get(str(config.get("model_type")))
-    if family is None:
+    dimensions = [config.get(key) for key in _DIMENSIONS]
+    if family is None or not all(isinstance(size, int) and size > 0 for size in dimensions):
         return None
-    width, inner, layers, heads = (
-        int(config[key]) for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-    )
+    width, inner, layers, heads, vocabulary = (int(size) for size in dimensions if size is not None)
     head_width = int(config.get("head_dim") or width // heads)
     queries, keys = heads * head_width, int(config.get("num_key_value_heads") or heads) * head_width
     block = 2 * width * (queries + keys) + 3 * width * inner + family.norms * width
@@ -100,7 +101,7 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes | None:
         layers=layers,
         query_width=queries,
         key_value_width=keys,
-        vocabulary=int(config["vocab_size"]),
+        vocabulary=vocabulary,
         positions=config.get("max_position_embeddings"),
         tied=bool(config.get("tie_word_embeddings", family.tied)),
         block_parameters=block,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.errors import MissingExtra
 from dolmino_cli.train.saving.checkpoints import STATE, State, folder_of
 from tests.cli.run import dolmino
 
@@ -37,6 +38,11 @@ def test_wrong_requests_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (found.code, found.error) == (2, "--dtype is 'fp16'; it must be bf16 or fp32")
     found = dolmino(monkeypatch, capsys, "checkpoint", "export", tmp_path, "-o", tmp_path / "out", "--step", 3)
     assert (found.code, found.error) == (2, f"{tmp_path} has no checkpoint of step 3; it has 1000")
+    with monkeypatch.context() as patched:
+        patched.setattr("importlib.util.find_spec", lambda name: None)
+        found = dolmino(monkeypatch, capsys, "checkpoint", "export", tmp_path, "-o", tmp_path / "out")
+    assert found.code == MissingExtra.exit_code
+    assert "needs the package 'torch'; install it with: pip install 'dolmino[train]'" in found.error
     (folder_of(tmp_path, 1000) / STATE).write_text('{"format": "dolmino checkpoint"')
     found = dolmino(monkeypatch, capsys, "checkpoint", "list", tmp_path)
     assert found.code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -63,7 +64,8 @@ class Ended:
 def requests(folder: Path, asked: Sequence[tuple[list[str], int]]) -> list[Ended]:
     """How `dolmino ...` ends for each (words, processes of the run), in one process."""
     command = [sys.executable, "-c", PROBE]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=folder)
+    home = {**os.environ, "HOME": str(folder)}
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=folder, env=home)
     return [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
 
 
@@ -105,7 +107,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model(folder / "model")
     model(folder / "few-rows", vocab_size=99)
     model(folder / "short", max_position_embeddings=32)
-    model(folder / "dropout", attention_dropout=0.1)
+    model(folder / "dropout", attention_dropout=0.1, hidden_size=None)  # and of transformers' width
     for name, ids, eos in (("same-ids", 100, EOS), ("other-ids", 120, EOS), ("other-eos", 100, 0)):
         model(folder / name)
         tokenizer(folder / name, ids, eos)
@@ -128,6 +130,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder_of(folder / name, 4)
         place.mkdir(parents=True)
         (place / "state.json").write_bytes(state.to_json())
+        (folder / name / "origin").mkdir()
+        tokenizer(folder / name / "origin", 120, EOS)
     return folder
 
 
@@ -147,7 +151,6 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
     "tokenizer of other ids": (changed(c="other-ids"), 1, 2, "the checkpoint's tokenizer has 120 ids, the mix's tiny 100;"),
     "tokenizer of other end": (changed(c="other-eos"), 1, 2, "the checkpoint's tokenizer has no '<eos>' as id 99"),
     "sequence": (changed(c="short"), 1, 2, "sequence_length is 64, the model's max_position_embeddings 32; give 32 or less"),
-    "dropout": (changed(c="dropout"), 1, 2, "the model's config has attention_dropout 0.1"),
     "batch": (
         changed("--set", "hardware.micro_batch_sequences=2"),
         4,
@@ -189,6 +192,14 @@ REFUSED: dict[str, tuple[list[str], int, int, str]] = {
         2,
         "checkpoint 'same-run' is a run's output; give its model, or a checkpoint in it",
     ),
+    "tokenizer of a run's checkpoint": (
+        changed(c="same-run/checkpoints/step-0000004"),
+        1,
+        2,
+        "the checkpoint's tokenizer has 120 ids, the mix's tiny 100;",
+    ),
+    "moments at home": (changed("--set", "optimizer.moments_from=~/nowhere"), 1, 2, "/nowhere has no checkpoints"),
+    "output at home": (changed(o="~/other-run"), 1, 2, "is a checkpoint of another run: run.seed is 1, was 2"),
     "no config": (changed(c="no-config"), 1, 2, "checkpoint 'no-config' holds no config.json"),
     "no checkpoint": (changed(c="./nowhere"), 1, 2, "no checkpoint folder './nowhere'; give a folder that is there, or a hub id"),
     "revision of a folder": (changed("--set", "revision=main"), 1, 2, "revision 'main' is for hub ids"),
@@ -229,10 +240,11 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
         ("train llm-jp-7.7b-50b --gpus 128 --gpu H200 --watts 500 --tokens-per-second 6880 --dry-run".split(), 1),
         ([*GOOD, "--set", "steps=100", "--dry-run"], 1),
         (changed("--dry-run", m="mix-planned"), 1),
+        (changed("--dry-run", c="dropout"), 1),
     ]
     ended = requests(folder, plans)
-    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 5
-    fits, resumed, published, repeated, planned = (
+    assert [(each.code, each.err, each.heavy) for each in ended] == [(0, "", [])] * 6
+    fits, resumed, published, repeated, planned, default = (
         {line[:14].strip(): line[14:] for line in each.out.splitlines()} for each in ended
     )
     windows = open_mix(str(folder / "mix")).windows(64)
@@ -247,5 +259,10 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
     assert (
         planned["note"]
         == "the mix was planned for another run (in parentheses): batch_sequences 12 (8), learning rate 0.001 (0.01)"
+    )
+    assert "attention_dropout 0.1; a run of dolmino has no dropout" in ended[5].out
+    assert (default["memory"], default["note"]) == (
+        "not known",
+        "models of type 'llama' are not counted: parameters, memory and MFU stay blank",
     )
     assert sorted(folder.rglob("*")) == before

@@ -14,9 +14,9 @@ from typing import Any
 from dolmino_cli import __version__
 from dolmino_cli.errors import StorageError
 from dolmino_cli.train.evaluation.harness import TaskResult, harness_versions
-from dolmino_cli.train.soup.ingredient import read_object
 
 FINAL_LOG = "final-evaluations.jsonl"
+_MOST_NAME_BYTES = 120
 
 
 def weights_sha256(files: Mapping[str, str]) -> str:
@@ -24,9 +24,15 @@ def weights_sha256(files: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode()).hexdigest()
 
 
-def result_name(tasks: Sequence[str], weights: str, *, final: bool) -> str:
-    """The file of an evaluation in its output folder: a name for every checkpoint and choice of tasks."""
-    return f"{'+'.join(tasks)}{'.final' if final else ''}.{weights[:12]}.json"
+def result_name(tasks: Sequence[str], weights: str, *, final: bool, shots: int | None, limit: int | None) -> str:
+    """The file of an evaluation in its output folder: another for every checkpoint and for what else decides the numbers, so that
+    a trial takes no result's place. A list of tasks too long for a file's name is cut, with a hash in place of the rest."""
+    name = "+".join(tasks).replace("/", "_")
+    if len(name.encode()) > _MOST_NAME_BYTES:
+        name = f"{name.encode()[:_MOST_NAME_BYTES].decode(errors='ignore')}+{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    parts = [name, *(["final"] if final else []), *([f"{shots}-shot"] if shots is not None else [])]
+    parts += [f"first-{limit}"] if limit is not None else []
+    return ".".join([*parts, weights[:12], "json"])
 
 
 def record_look(output: Path, *, checkpoint: str, weights: str, tasks: Sequence[str]) -> int:
@@ -72,11 +78,3 @@ def write_results(
         partial.rename(path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def read_numbers(path: Path) -> dict[str, dict[str, float]] | None:
-    """Value by task and metric of results that were written; None where there are none."""
-    found = read_object(path)
-    if found is None:
-        return None
-    return {entry["task"]: {score["metric"]: score["value"] for score in entry["scores"]} for entry in found["results"]}

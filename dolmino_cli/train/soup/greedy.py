@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -45,8 +44,9 @@ def select(
 ) -> Selection:
     """Score each checkpoint alone; start with the best; add each other, best first, if the soup then scores no worse (>=).
 
-    Equal scores keep the order given. Soups are plain means in the checkpoints' own dtype, written under `scratch` (with room for
-    one) and removed after their trial; n checkpoints are 2n - 1 runs of the command. `say` is told of each trial as it ends.
+    Equal scores keep the order given. Soups are plain means in the checkpoints' own dtype, written to the folder `scratch` (with
+    room for one) and removed after their trial, or by the next selection if this one is killed; n checkpoints are 2n - 1 runs of
+    the command. `say` is told of each trial as it ends.
     Raises RunFailed when the command fails.
     """
     plan_soup(ingredients)  # they agree, or nothing is run
@@ -66,9 +66,9 @@ def select(
     chosen, best = [ingredients[order[0]]], alone[order[0]]
     for number in order[1:]:
         candidate = [*chosen, ingredients[number]]
-        with _folder(scratch) as folder:
-            cook(plan_soup(candidate), folder / "soup", hashes=hashes)
-            score = metric.score(folder / "soup")
+        with _removed_after(scratch):
+            cook(plan_soup(candidate), scratch, hashes=hashes)
+            score = metric.score(scratch)
         kept = metric.better(score, best)
         tried(candidate, score, kept=kept)
         if kept:
@@ -77,13 +77,12 @@ def select(
 
 
 @contextmanager
-def _folder(scratch: Path) -> Iterator[Path]:
+def _removed_after(scratch: Path) -> Iterator[None]:
     try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".soup-trial-", dir=scratch))
+        if scratch.exists():
+            shutil.rmtree(scratch)
+        yield
     except OSError as error:
         raise StorageError(f"{scratch}: no trial can be written there: {error.strerror or error}") from None
-    try:
-        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -15,6 +15,7 @@ from dolmino_cli.train.evaluation import gsm8k  # noqa: E402
 from dolmino_cli.train.evaluation.gsm8k import STAR, fingerprint  # noqa: E402
 from dolmino_cli.train.evaluation.harness import Harness  # noqa: E402
 from dolmino_cli.train.evaluation.request import EvalRequest  # noqa: E402
+from dolmino_cli.train.evaluation.results import result_name  # noqa: E402
 from tests.cli.run import Outcome, dolmino  # noqa: E402
 from tests.train.evaluation.test_gsm8k import QUESTIONS, documents  # noqa: E402
 from tests.train.tiny_checkpoint import tiny_checkpoint  # noqa: E402
@@ -65,8 +66,21 @@ def test_star_items_are_asked_and_results_written(run, place: Path, monkeypatch)
     looks = [json.loads(line) for line in (place / "out" / "final-evaluations.jsonl").read_text().splitlines()]
     assert [look["tasks"] for look in looks] == [["gsm8k"], ["gsm8k"]]
     assert looks[0]["weights_sha256"] == found["checkpoint"]["weights_sha256"]
-    (path,) = (place / "out").glob("gsm8k.final.*.json")
+    (path,) = (place / "out").glob("gsm8k.final.0-shot.first-2.*.json")
     assert json.loads(path.read_text())["results"][0]["chosen"]["places"] == [1, 3]
+
+
+def test_a_result_has_a_name_of_its_own() -> None:
+    def name(*tasks: str, shots: int | None = None, limit: int | None = None) -> str:
+        return result_name(tasks, "0123456789abcdef", final=False, shots=shots, limit=limit)
+
+    assert name("gsm8k-star", "mmlu") == "gsm8k-star+mmlu.0123456789ab.json"
+    assert name("gsm8k-star", limit=5) == "gsm8k-star.first-5.0123456789ab.json"  # a trial, beside the result
+    assert name("gsm8k-star", shots=0) == "gsm8k-star.0-shot.0123456789ab.json"
+    many = [f"mmlu_subject_{number}" for number in range(60)]
+    assert name(*many) != name(*many[:-1])
+    assert len(name(*many, shots=5, limit=5)) < 255
+    assert name("./my/task.yaml") == "._my_task.yaml.0123456789ab.json"
 
 
 @pytest.mark.parametrize(

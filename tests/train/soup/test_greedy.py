@@ -49,6 +49,8 @@ def command(made: Path, script: str) -> str:
 
 def test_checkpoints_that_make_the_soup_worse_are_left_out(soup, made: Path) -> None:  # type: ignore[no-untyped-def]
     """Alone: b -1, c -2, a -6, d -20. b + c is 10.5: kept. With a 8.33: worse. With d 17: worse."""
+    (made / ".soup.trial").mkdir()  # of a selection that was killed
+    (made / ".soup.trial" / "model.safetensors").write_text("")
     done = soup("--greedy", "--metric", command(made, "score.py"))
     assert done.code == 0, done.err
     record = json.loads((made / "soup" / "soup.json").read_text())
@@ -119,6 +121,8 @@ def test_dry_run_writes_nothing(soup, made: Path) -> None:  # type: ignore[no-un
     assert "0.6250" in done.out
     assert "nothing was written" in done.out
     assert not (made / "soup").exists()
+    (made / "soup").mkdir()
+    assert "is there and is no soup" in soup("--dry-run").error
 
 
 def test_a_hub_id_may_name_its_revision(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
