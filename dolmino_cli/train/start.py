@@ -12,12 +12,12 @@ from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.train.model.build import TrainedModel
 from dolmino_cli.train.model.checkpoint import Checkpoint, open_checkpoint
 from dolmino_cli.train.model.weights_in import fill, fill_random
+from dolmino_cli.train.planning.shapes import config_of
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of
 from dolmino_cli.train.saving.origin import read_origin
 from dolmino_cli.train.saving.tensors import load_weights, trained_weights
-from dolmino_cli.train.shapes import config_of
 
 
 @dataclass(frozen=True, kw_only=True)

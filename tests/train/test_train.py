@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from dolmino_cli.cli.run_checkpoint import run_export, run_list
 from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
-from dolmino_cli.train.preflight import preflight
+from dolmino_cli.train.planning.preflight import preflight
 from dolmino_cli.train.prepare import prepare
 from dolmino_cli.train.ranks import joined_ranks
 from dolmino_cli.train.run_file import Run

@@ -9,13 +9,13 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, MissingExtra
 from dolmino_cli.mix.for_training import MixForTraining, open_mix
-from dolmino_cli.train.check_mix import check_mix
-from dolmino_cli.train.memory import Memory, memory_of
-from dolmino_cli.train.model_config import config_of_run
+from dolmino_cli.train.planning.check_mix import check_mix
+from dolmino_cli.train.planning.memory import Memory, memory_of
+from dolmino_cli.train.planning.model_config import config_of_run
+from dolmino_cli.train.planning.shapes import unlike
+from dolmino_cli.train.planning.sizes import Sizes, sizes_of
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import Checkpoint, checkpoint_of, checkpoints_of, refuse_another_run
-from dolmino_cli.train.shapes import unlike
-from dolmino_cli.train.sizes import Sizes, sizes_of
 
 
 @dataclass(frozen=True, kw_only=True)
