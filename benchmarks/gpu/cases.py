@@ -12,7 +12,7 @@ class Case:
     engine: str
     """dolmino, or olmo-core: Ai2's model, train module, sharding and optimizer, without their data loader."""
     shape: str
-    """Of dolmino_cli/train/shapes.py."""
+    """Of dolmino_cli/train/planning/shapes.py."""
     sequence_length: int
     micro_batch: int
     """Windows at once."""

@@ -19,11 +19,11 @@ from dolmino_cli.train.model.build import build
 from dolmino_cli.train.model.parallel import make_mesh
 from dolmino_cli.train.model.weights_in import fill_random
 from dolmino_cli.train.optimizer import AdamW
+from dolmino_cli.train.planning.shapes import config_of
+from dolmino_cli.train.planning.throughput import Throughput
 from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Hardware, Loss, Optimizer, Run
-from dolmino_cli.train.shapes import config_of
 from dolmino_cli.train.step import Stepper
-from dolmino_cli.train.throughput import Throughput
 
 Z_LOSS, RATE = 1e-5, 1e-5
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from dolmino_cli.cli.console import remark, show
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.report.amounts import big_bytes
-from dolmino_cli.train.preflight import check_libraries
+from dolmino_cli.train.planning.preflight import check_libraries
 from dolmino_cli.train.saving.checkpoints import Checkpoint, checkpoint_of, checkpoints_of
 
 

@@ -16,13 +16,13 @@ from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.console import PLAIN_LINE_EVERY_SECONDS, remark, show
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.report.amounts import big_tokens, duration
-from dolmino_cli.train.devices import DEVICES, Device, device_named, found_gpu
-from dolmino_cli.train.plan import Hosts, plan_rows
-from dolmino_cli.train.preflight import check_libraries, preflight
+from dolmino_cli.train.planning.devices import DEVICES, Device, device_named, found_gpu
+from dolmino_cli.train.planning.plan import Hosts, plan_rows
+from dolmino_cli.train.planning.preflight import check_libraries, preflight
+from dolmino_cli.train.planning.shapes import SHAPES
+from dolmino_cli.train.planning.sizes import sizes_of
 from dolmino_cli.train.read_run import presets, read_run, run_yaml
 from dolmino_cli.train.run_file import Run
-from dolmino_cli.train.shapes import SHAPES
-from dolmino_cli.train.sizes import sizes_of
 
 if TYPE_CHECKING:
     from dolmino_cli.train.watch.readings import Reading

@@ -8,11 +8,11 @@ import math
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dolmino_cli.errors import DolminoError, RunFailed
+from dolmino_cli.errors import DolminoError, RunFailed, StorageError
 from dolmino_cli.train.data.step_batch import StepBatch
 from dolmino_cli.train.prepare import Prepared
 from dolmino_cli.train.saving.save import Saver
@@ -89,10 +89,11 @@ class Loop:
                     error = caught
                 self.readings.data_wait_seconds += time.perf_counter() - since
                 agreed = prepared.ranks.most(_FAILED if error else _STOP if self.signals.asked else _GO_ON)
-                if error is not None:
-                    raise error
                 if agreed == _FAILED:
-                    raise SystemExit(1)
+                    # A checkpoint that is being written is no part of what failed.
+                    with suppress(StorageError):
+                        self.saver.finish()
+                    raise error or SystemExit(1)
                 if agreed == _STOP or batch is None:
                     return
                 yield batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,18 +106,13 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         model = build(start.config, hardware=run.hardware, mesh=mesh, device=ranks.device)
         optimizer = AdamW(dict(model.hf.named_parameters()), model.layout.embedding.weight, run.optimizer)
         history = SkipHistory(run.optimizer.skip_step, ranks.device) if run.optimizer.skip_step else None
-        if newest is not None:
-            load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
-            say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
-        else:
-            start.fill(model)
-            if run.optimizer.moments_from is not None:
-                load_moments(checkpoint_of(Path(run.optimizer.moments_from).expanduser()).folder, optimizer, ranks)
     stepper = Stepper(run, ranks, model, optimizer, history, len(data.sources))
-    if newest is None and run.optimizer.warm_in_steps:
-        for batch in data.ahead(1, run.optimizer.warm_in_steps):
-            stepper.warm_in(batch)
-        say(f"moments filled with the gradients of the first {run.optimizer.warm_in_steps:,} batches")
+    if newest is not None:
+        load_run(newest.folder, trained_weights(model), optimizer, history, ranks)
+        say(f"going on after step {newest.step:,} of {steps:,}, from {newest.folder}")
+    else:
+        start.fill(model)
+        _fill_moments(run, stepper, data, say)
     return Prepared(
         run=run,
         output=output,
@@ -131,6 +127,24 @@ def prepare(run: Run, ranks: Ranks, *, say: Callable[[str], None]) -> Prepared:
         steps=steps,
         steps_done=newest.step if newest else 0,
     )
+
+
+def _fill_moments(run: Run, stepper: Stepper, data: MixData, say: Callable[[str], None]) -> None:
+    """Those of another run, or of the first batches, where the run asks for it."""
+    ranks, wanted = stepper.ranks, run.optimizer
+    if wanted.moments_from is not None:
+        with ranks.together():
+            checkpoint = checkpoint_of(Path(wanted.moments_from).expanduser())
+        load_moments(checkpoint.folder, stepper.optimizer, ranks)
+    if not wanted.warm_in_steps:
+        return
+    with closing(data.ahead(1, wanted.warm_in_steps)) as batches:
+        for _ in range(wanted.warm_in_steps):
+            # None waits in a collective for one that cannot read its batch.
+            with ranks.together():
+                batch = next(batches)
+            stepper.warm_in(batch)
+    say(f"moments filled with the gradients of the first {wanted.warm_in_steps:,} batches")
 
 
 def _data_of(run: Run, mix: MixForTraining, start: Start, ranks: Ranks) -> MixData:

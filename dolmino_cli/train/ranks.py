@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from dolmino_cli.errors import ConfigError, DolminoError
+from dolmino_cli.errors import ConfigError, DolminoError, first_line
 from dolmino_cli.train.host_memory import keep_freed_memory
 
 # Some hosts wait while others download, hash or write. One that died is noticed at once; steps that hang are the watchdog's.
@@ -85,6 +85,11 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     if cuda:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" not in os.environ:
+            raise ConfigError(
+                "WORLD_SIZE is set and LOCAL_RANK is not: all processes of a machine would share one GPU; start them with"
+                " torchrun, or set LOCAL_RANK as docs/slurm/train.sbatch does"
+            )
         if device.index >= torch.cuda.device_count():
             raise ConfigError(
                 f"process {device.index} of this machine has no GPU of its own, there are {torch.cuda.device_count()}; start one"
@@ -99,7 +104,7 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
         timeout = timedelta(seconds=timeout_seconds + 60)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         if "RANK" in os.environ:
-            dist.init_process_group(backend, timeout=timeout)
+            _join_others(backend, timeout)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1, timeout=timeout)
     failed = True
@@ -116,3 +121,13 @@ def joined_ranks(*, timeout_seconds: int) -> Iterator[Ranks]:
         # A group that lost a member would wait for it here.
         if begun_here and (not failed or dist.get_world_size() == 1):
             dist.destroy_process_group()
+
+
+def _join_others(backend: str, timeout: timedelta) -> None:
+    try:
+        dist.init_process_group(backend, timeout=timeout)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"rank {os.environ['RANK']} cannot join the others: {first_line(error)}. Start all with torchrun, or set RANK,"
+            " WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT as docs/slurm/train.sbatch does"
+        ) from None

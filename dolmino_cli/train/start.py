@@ -12,12 +12,12 @@ from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.train.model.build import TrainedModel
 from dolmino_cli.train.model.checkpoint import Checkpoint, open_checkpoint
 from dolmino_cli.train.model.weights_in import fill, fill_random
+from dolmino_cli.train.planning.shapes import config_of
 from dolmino_cli.train.ranks import Ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of
 from dolmino_cli.train.saving.origin import read_origin
 from dolmino_cli.train.saving.tensors import load_weights, trained_weights
-from dolmino_cli.train.shapes import config_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Start:
     identity: dict[str, Any]
     """What a checkpoint remembers these weights by."""
     fill: Callable[[TrainedModel], None]
-    """Write them into a model of that configuration."""
+    """Write them into a model of that configuration. All ranks call it, and fail together."""
 
 
 def start_of(run: Run, ranks: Ranks) -> Start:
@@ -47,11 +47,17 @@ def start_of(run: Run, ranks: Ranks) -> Start:
     with ranks.together():
         # One process a node would do; the hub's client makes the others wait, and finds the files there.
         checkpoint = open_checkpoint(run.checkpoint, run.revision)
+
+    def fill_from_files(model: TrainedModel) -> None:
+        with ranks.together():
+            fill(model, checkpoint)
+
     return Start(
         config=checkpoint.config,
         files=checkpoint,
-        identity={"sha256": _sha256_of(checkpoint.weight_files, ranks)},
-        fill=lambda model: fill(model, checkpoint),
+        # The configuration too: another rope_theta or norm_eps in it is another model of the same weights.
+        identity={"sha256": _sha256_of([checkpoint.folder / "config.json", *checkpoint.weight_files], ranks)},
+        fill=fill_from_files,
     )
 
 

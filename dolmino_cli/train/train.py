@@ -14,16 +14,17 @@ import torch.distributed as dist
 
 from dolmino_cli.errors import RunFailed, StorageError, first_line
 from dolmino_cli.train.checkpoint_folder import EXPORTED
-from dolmino_cli.train.devices import found_gpu
 from dolmino_cli.train.loop import Loop
 from dolmino_cli.train.model.checkpoint import tokenizer_files_in
 from dolmino_cli.train.model.export import export
+from dolmino_cli.train.planning.devices import found_gpu
+from dolmino_cli.train.planning.throughput import Throughput
 from dolmino_cli.train.prepare import Prepared, prepare
 from dolmino_cli.train.ranks import Ranks, joined_ranks
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.origin import ORIGIN
+from dolmino_cli.train.saving.output import claimed
 from dolmino_cli.train.saving.save import Saver
-from dolmino_cli.train.throughput import Throughput
 from dolmino_cli.train.watch.metric_files import MetricFiles
 from dolmino_cli.train.watch.readings import Reading, Readings
 from dolmino_cli.train.watch.stop_signals import StopSignals
@@ -64,6 +65,8 @@ def train(run: Run, *, say: Callable[[str], None], progress: Callable[[Reading],
         signals = StopSignals()
         open_things.enter_context(signals.heard())
         open_things.enter_context(_said_in_a_line(ranks))
+        if run.output is not None:  # else prepare refuses
+            open_things.enter_context(claimed(Path(run.output).expanduser(), ranks, say=say_once))
         prepared = prepare(run, ranks, say=say_once)
         watchdog = Watchdog(timeout_seconds=run.watch.timeout_seconds, rank=ranks.rank, world_size=ranks.world_size, say=say)
         with ranks.together():

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dolmino_cli.bundled import bundled_names
-from dolmino_cli.train.memory import memory_of
+from dolmino_cli.train.planning.memory import memory_of
+from dolmino_cli.train.planning.shapes import SHAPES, shape
+from dolmino_cli.train.planning.sizes import Sizes, sizes_of
+from dolmino_cli.train.planning.throughput import Throughput
 from dolmino_cli.train.read_run import read_run
 from dolmino_cli.train.run_file import Hardware, Run
-from dolmino_cli.train.shapes import SHAPES, shape
-from dolmino_cli.train.sizes import Sizes, sizes_of
-from dolmino_cli.train.throughput import Throughput
 from tests.cli.run import dolmino
 from tests.train.data.make import write_mix
 

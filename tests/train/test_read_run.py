@@ -12,9 +12,9 @@ from dolmino_cli.bundled import bundled_names, find
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.manifest import load
 from dolmino_cli.train.learning_rate import Cosine
+from dolmino_cli.train.planning.shapes import shape
 from dolmino_cli.train.read_run import presets, read_run, run_yaml
 from dolmino_cli.train.run_file import Run
-from dolmino_cli.train.shapes import shape
 
 NAMES = bundled_names("train/presets")
 TEXTS = {name: find("train/presets", name).read_text() for name in NAMES}

@@ -14,9 +14,11 @@ from transformers import AutoModelForCausalLM
 
 from dolmino_cli.cli.run_checkpoint import run_export, run_list
 from dolmino_cli.errors import ConfigError, DataError, RunFailed, StorageError
+from dolmino_cli.train.planning.preflight import preflight
 from dolmino_cli.train.prepare import prepare
 from dolmino_cli.train.ranks import joined_ranks
 from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.saving import output as saving_output
 from dolmino_cli.train.saving.checkpoints import checkpoints_of
 from dolmino_cli.train.saving.tensors import trained_weights
 from dolmino_cli.train.step import Stepper
@@ -119,6 +121,35 @@ def test_checkpoints_of_another_run_are_refused(finished: Finished, tmp_path: Pa
     model.save_pretrained(tmp_path / "moved")
     with pytest.raises(ConfigError, match=r"another run: start\.sha256\.model\.safetensors is '.*', was '.*'\. Give"):
         train(dataclasses.replace(run, checkpoint=str(tmp_path / "moved")), say=lambda text: None)
+    shutil.copytree(str(run.checkpoint), tmp_path / "reconfigured")
+    config = tmp_path / "reconfigured" / "config.json"
+    config.write_text(config.read_text().replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 0.01'))
+    with pytest.raises(ConfigError, match=r"another run: start\.sha256\.config\.json is '.*', was '.*'\. Give"):
+        train(dataclasses.replace(run, checkpoint=str(config.parent)), say=lambda text: None)
+
+
+def test_one_run_at_a_time_writes_to_an_output(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _, _ = finished
+    monkeypatch.setattr(saving_output, "_PATIENCE_SECONDS", 0)
+    said: list[str] = []
+    with (
+        joined_ranks(timeout_seconds=60) as ranks,
+        saving_output.claimed(Path(str(run.output)), ranks, say=print),
+        pytest.raises(RunFailed, match=r"another run writes to .*; wait until it has ended, or give another --output"),
+    ):
+        train(run, say=said.append)
+    assert said == [f"waiting for another run that writes to {run.output}"]
+
+
+def test_a_process_without_others_to_join_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with (
+        pytest.raises(ConfigError, match=r"rank 0 cannot join the others: .*MASTER_ADDR expected.* Start all with torchrun, or"),
+        joined_ranks(timeout_seconds=60),
+    ):
+        pass
 
 
 def test_a_finished_run_without_checkpoints_is_not_trained_over(finished: Finished, tmp_path: Path) -> None:
@@ -180,6 +211,14 @@ def test_a_checkpoint_that_cannot_be_written_or_read_is_named(tiny_mix: Path, ti
         train(run, say=lambda text: None)
 
 
+def test_processes_that_would_share_a_gpu_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(ConfigError, match="all processes of a machine would share one GPU"), joined_ranks(timeout_seconds=60):
+        pass
+
+
 def test_warm_in_moves_moments_and_no_weight(tiny_mix: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     """After three batches at rate 0 the moments are those of three gradients at the start's weights."""
     run = run_to(tmp_path, tiny_mix, tiny_checkpoint, optimizer={"warm_in_steps": 3})
@@ -206,7 +245,8 @@ def test_a_run_starts_from_anothers_checkpoint(finished: Finished, tiny_mix: Pat
     """Weights of a checkpoint of ours, and its moments where they are asked for; a second start from others is another run."""
     first, _, _ = finished
     folder = checkpoints_of(Path(str(first.output)))[0].folder
-    run = run_to(tmp_path / "out", tiny_mix, folder, optimizer={"moments_from": str(folder)}, saving={"export": True}, steps=2)
+    moments = shutil.copytree(folder, tmp_path / folder.name)
+    run = run_to(tmp_path / "out", tiny_mix, folder, optimizer={"moments_from": str(moments)}, saving={"export": True}, steps=2)
     with joined_ranks(timeout_seconds=60) as ranks:
         prepared = prepare(run, ranks, say=lambda text: None)
         fresh = dataclasses.replace(run, optimizer=dataclasses.replace(run.optimizer, moments_from=None))
@@ -217,3 +257,7 @@ def test_a_run_starts_from_anothers_checkpoint(finished: Finished, tiny_mix: Pat
     assert said[-1].startswith(f"model written to {tmp_path / 'out' / 'model'}; without a tokenizer: ")
     exported = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
     assert type(exported).__name__ == "Olmo2ForCausalLM"
+    # A run that goes on needs them no more.
+    shutil.rmtree(moments)
+    assert preflight(run, gpus=1).resumes is not None
+    train(run, say=lambda text: None)

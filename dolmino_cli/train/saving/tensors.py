@@ -49,6 +49,19 @@ def load_moments(folder: Path, optimizer: AdamW, ranks: Ranks) -> None:
 
 
 def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
+    """All ranks call it, and fail together."""
+    with ranks.together():
+        _check_names(folder, tensors)
+    with ranks.together():
+        try:
+            dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
+        except (Exception, CheckpointException) as error:  # noqa: BLE001 - torch's is no Exception
+            problem = f"cannot be read: {cause_of(error)}; remove it to go on from the one before"
+            raise DataError(problem, path=str(folder)) from None
+
+
+def _check_names(folder: Path, tensors: dict[str, Any]) -> None:
+    """Raise ConfigError for tensors that the checkpoint does not have, or has in another shape; DataError."""
     try:
         held = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
     except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes say
@@ -60,11 +73,6 @@ def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
                 what = "nothing" if found is None else f"shape {list(found)}"
                 problem = f"{folder} has {what} for {name}, this model has shape {list(tensor.shape)}"
                 raise ConfigError(f"{problem}; give a checkpoint of the same model")
-    try:
-        dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
-    except (Exception, CheckpointException) as error:  # noqa: BLE001 - torch's is no Exception
-        problem = f"cannot be read: {cause_of(error)}; remove it to go on from the one before"
-        raise DataError(problem, path=str(folder)) from None
 
 
 def cause_of(error: BaseException) -> str:

@@ -58,7 +58,8 @@ def _lines_until(path: Path, last_step: int) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     kept = []
-    lines = path.read_text().splitlines(keepends=True)
+    # As bytes: what a machine that lost its power left at the end need not be text.
+    lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
         try:
             values = json.loads(line)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dolmino_cli.train.planning.throughput import Throughput
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.step import Measured
-from dolmino_cli.train.throughput import Throughput
 from dolmino_cli.train.watch.spikes import SpikeScore
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from dolmino_cli.errors import MissingExtra
+from dolmino_cli.errors import MissingExtra, StorageError, first_line
 from dolmino_cli.train.run_file import Run
 
 
@@ -22,7 +22,7 @@ class Tracker(Protocol):
 
 
 def trackers_of(run: Run, output: Path, *, after_step: int) -> list[Tracker]:
-    """Those that `run.watch` asks for. Raises MissingExtra."""
+    """Those that `run.watch` asks for. Raises MissingExtra, StorageError."""
     found: list[Tracker] = []
     if run.watch.tensorboard:
         found.append(_TensorBoard(output / "metrics" / "tensorboard", after_step))
@@ -70,15 +70,20 @@ class _WandB:
             raise MissingExtra("wandb", extra="tracking", needed_for="watch.wandb_project") from None
         # The same run goes on under the same id; steps that W&B has already are not taken twice.
         identity = hashlib.sha256(f"{run.name}\0{output.resolve()}".encode()).hexdigest()[:16]
-        self._run: Any = wandb.init(
-            project=run.watch.wandb_project,
-            name=run.name,
-            id=identity,
-            resume="allow",
-            dir=str(output),
-            config=run.decides(),
-            settings=wandb.Settings(silent=True),
-        )
+        try:
+            self._run: Any = wandb.init(
+                project=run.watch.wandb_project,
+                name=run.name,
+                id=identity,
+                resume="allow",
+                dir=str(output),
+                config=run.decides(),
+                settings=wandb.Settings(silent=True),
+            )
+        except Exception as error:  # noqa: BLE001 - no key, no network, no such project: whatever wandb raises
+            raise StorageError(
+                f"watch.wandb_project {run.watch.wandb_project}: {first_line(error)} Set WANDB_MODE=offline, or leave it out"
+            ) from None
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         self._run.log(dict(numbers), step=step)

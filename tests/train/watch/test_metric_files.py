@@ -17,8 +17,8 @@ def test_lines_after_the_checkpoint_and_cut_lines_go(tmp_path: Path) -> None:
         [{"step": 1, "loss": 2.5}, {"step": 2, "loss": float("nan")}], {"step": 2, "loss_by_source": {"web": float("inf")}}
     )
     files.write([{"step": 3, "loss": 2.0}], {"step": 3, "loss_by_source": {"web": None}})
-    with (tmp_path / "steps.jsonl").open("a") as file:
-        file.write('{"step": 4, "lo')
+    with (tmp_path / "steps.jsonl").open("ab") as file:
+        file.write(b'{"step": 4, "lo\x00\xff')
 
     again = MetricFiles(tmp_path, after_step=2)
     assert again.steps_before == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": None}]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.errors import MissingExtra
+from dolmino_cli.errors import MissingExtra, StorageError
 from dolmino_cli.train.run_file import Watch
 from dolmino_cli.train.watch.trackers import numbers_of, trackers_of
 from tests.train.data.make import run_of
@@ -51,6 +51,17 @@ def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         assert time.monotonic() < until
         time.sleep(0.05)
     assert capfd.readouterr() == ("", "")
+
+
+def test_wandb_that_cannot_begin_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb", reason="needs the extra [tracking]")
+
+    def refuse(**_: object) -> None:
+        raise wandb.errors.UsageError("No API key configured.")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(StorageError, match=r"watch\.wandb_project p: No API key configured\. Set WANDB_MODE=offline, or leave"):
+        trackers_of(dataclasses.replace(run_of(), watch=Watch(wandb_project="p")), tmp_path, after_step=0)
 
 
 @pytest.mark.parametrize(("library", "watch"), [("tensorboard", Watch(tensorboard=True)), ("wandb", Watch(wandb_project="p"))])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dolmino_cli.train.planning.sizes import Sizes
 from dolmino_cli.train.run_file import Hardware
-from dolmino_cli.train.sizes import Sizes
 
 _FP32, _BF16 = 4, 2
 # The CUDA context, NCCL's buffers, and what the allocator cannot use between blocks of many sizes.

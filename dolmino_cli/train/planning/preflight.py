@@ -9,13 +9,13 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, MissingExtra
 from dolmino_cli.mix.for_training import MixForTraining, open_mix
-from dolmino_cli.train.check_mix import check_mix
-from dolmino_cli.train.memory import Memory, memory_of
-from dolmino_cli.train.model_config import config_of_run
+from dolmino_cli.train.planning.check_mix import check_mix
+from dolmino_cli.train.planning.memory import Memory, memory_of
+from dolmino_cli.train.planning.model_config import config_of_run
+from dolmino_cli.train.planning.shapes import unlike
+from dolmino_cli.train.planning.sizes import Sizes, sizes_of
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import Checkpoint, checkpoint_of, checkpoints_of, refuse_another_run
-from dolmino_cli.train.shapes import unlike
-from dolmino_cli.train.sizes import Sizes, sizes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,8 @@ def preflight(run: Run, *, gpus: int, gpu_bytes: int | None = None, planning: bo
     if not planning:
         check_libraries(run)
     resumes = _check_output(run, planning)
+    if resumes is None and run.optimizer.moments_from is not None:
+        checkpoint_of(Path(run.optimizer.moments_from).expanduser())
     config = config_of_run(run)
     _check_model(run, config)
     _check_batch(run, gpus)
@@ -99,8 +101,6 @@ def check_libraries(run: Run | None, needed_for: str = "`dolmino train`") -> Non
 
 def _check_output(run: Run, planning: bool) -> Checkpoint | None:
     """The newest checkpoint that is there already, if any."""
-    if run.optimizer.moments_from is not None:
-        checkpoint_of(Path(run.optimizer.moments_from).expanduser())
     if run.output is None:
         if planning:
             return None

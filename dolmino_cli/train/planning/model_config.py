@@ -8,10 +8,10 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
 from dolmino_cli.train.checkpoint_folder import hub_id
+from dolmino_cli.train.planning.shapes import shape
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
 from dolmino_cli.train.saving.origin import ORIGIN
-from dolmino_cli.train.shapes import shape
 
 CONFIG = "config.json"
 _TOKENIZER = "tokenizer.json"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dolmino_cli.train.devices import Device
-from dolmino_cli.train.preflight import Checked
-from dolmino_cli.train.sizes import Sizes
-from dolmino_cli.train.throughput import Throughput
+from dolmino_cli.train.planning.devices import Device
+from dolmino_cli.train.planning.preflight import Checked
+from dolmino_cli.train.planning.sizes import Sizes
+from dolmino_cli.train.planning.throughput import Throughput
 
 # LLM-jp's runs reached 39 to 42 %, OLMo-core's published ones 42 to 52 % (training-definitions, 4.1 and 4.2).
 ASSUMED_MFU = 0.40

@@ -11,7 +11,7 @@ from dolmino_cli.mix.for_training import MixForTraining
 from dolmino_cli.mix.parts.remote import open_parts
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokens.arrays import dtype_name
-from dolmino_cli.train.model_config import tokenizer_of_run
+from dolmino_cli.train.planning.model_config import tokenizer_of_run
 from dolmino_cli.train.run_file import Run
 
 

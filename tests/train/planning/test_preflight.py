@@ -274,7 +274,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
 def test_a_hub_id_with_its_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     import huggingface_hub
 
-    from dolmino_cli.train.model_config import config_of_run
+    from dolmino_cli.train.planning.model_config import config_of_run
 
     asked = []
 

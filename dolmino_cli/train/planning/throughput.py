@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dolmino_cli.train.devices import device_named
-from dolmino_cli.train.sizes import sizes_of
+from dolmino_cli.train.planning.devices import device_named
+from dolmino_cli.train.planning.sizes import sizes_of
 
 
 @dataclass(frozen=True, kw_only=True)

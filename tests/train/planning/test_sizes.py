@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.train.devices import DEVICES, FoundGPU, device_named, found_gpu
-from dolmino_cli.train.memory import memory_of
+from dolmino_cli.train.planning.devices import DEVICES, FoundGPU, device_named, found_gpu
+from dolmino_cli.train.planning.memory import memory_of
+from dolmino_cli.train.planning.shapes import SHAPES, config_of, shape, unlike
+from dolmino_cli.train.planning.sizes import Sizes, sizes_of
+from dolmino_cli.train.planning.throughput import Throughput
 from dolmino_cli.train.run_file import Hardware
-from dolmino_cli.train.shapes import SHAPES, config_of, shape, unlike
-from dolmino_cli.train.sizes import Sizes, sizes_of
-from dolmino_cli.train.throughput import Throughput
 
 SMALL = {
     "vocab_size": 96,
