@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError, StorageError
+from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.train.checkpoint_files import file_sha256
 from dolmino_cli.train.model.build import TrainedModel
 from dolmino_cli.train.model.checkpoint import Checkpoint, open_checkpoint
 from dolmino_cli.train.model.weights_in import fill, fill_random
@@ -35,7 +35,7 @@ class Start:
 
 
 def start_of(run: Run, ranks: Ranks) -> Start:
-    """What `run.checkpoint`, or `run.shape` without one, says. All ranks call it. Raises ConfigError, DataError, StorageError."""
+    """What `run.checkpoint`, or `run.shape` without one, says. All ranks call it. Raises ConfigError, DataError."""
     if run.checkpoint is None:
         if run.shape is None:
             raise ConfigError("neither checkpoint nor shape is given; give what to train, or the shape of random weights")
@@ -79,11 +79,7 @@ def _sha256_of(paths: list[Path], ranks: Ranks) -> dict[str, str]:
     mine: dict[str, str] = {}
     with ranks.together():
         for path in paths[ranks.rank :: ranks.world_size]:
-            try:
-                with path.open("rb") as file:
-                    mine[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise StorageError(f"{path} cannot be read: {error.strerror}; make it readable") from None
+            mine[path.name] = file_sha256(path)
     found = {name: digest for part in ranks.of_all(mine) for name, digest in part.items()}
     if len(found) != len(paths):
         raise DataError("has weight files of the same name in two folders", path=str(paths[0].parent))

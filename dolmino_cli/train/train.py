@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from dolmino_cli.errors import RunFailed, StorageError, first_line
+from dolmino_cli.errors import RunFailed, first_line
+from dolmino_cli.train.checkpoint_files import tokenizer_files_in
 from dolmino_cli.train.checkpoint_folder import EXPORTED
 from dolmino_cli.train.loop import Loop
-from dolmino_cli.train.model.checkpoint import tokenizer_files_in
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.planning.devices import found_gpu
 from dolmino_cli.train.planning.throughput import Throughput
@@ -30,6 +30,7 @@ from dolmino_cli.train.watch.readings import Reading, Readings
 from dolmino_cli.train.watch.stop_signals import StopSignals
 from dolmino_cli.train.watch.trackers import trackers_of
 from dolmino_cli.train.watch.watchdog import Watchdog
+from dolmino_cli.train.whole_file import write_whole
 
 DONE = "done.json"
 
@@ -171,10 +172,5 @@ def _exported(prepared: Prepared, say: Callable[[str], None]) -> Path | None:
 def _write_done(prepared: Prepared, model: Path | None) -> None:
     if not prepared.ranks.first:
         return
-    path = prepared.output / DONE
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(json.dumps({"step": prepared.steps, "model": model.name if model else None}) + "\n")
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}; make room, and run again") from None
+    done = {"step": prepared.steps, "model": model.name if model else None}
+    write_whole(prepared.output / DONE, json.dumps(done) + "\n")

@@ -53,11 +53,11 @@ class MetricCommand:
         except OSError as error:
             raise RunFailed(f"{shlex.join(words)}: cannot be run: {error.strerror or error}") from None
         if done.returncode != 0:
-            raise RunFailed(f"{shlex.join(words)}: ended with {done.returncode}: {_tail(done.stderr or done.stdout)}")
+            raise RunFailed(f"{shlex.join(words)}: ended with {done.returncode}: {tail_of(done.stderr or done.stdout)}")
         number = _number(done.stdout, self.key)
         if number is None:
             wanted = "a number as its last line" if self.key is None else f"JSON with a number at {self.key}"
-            raise RunFailed(f"{shlex.join(words)}: did not print {wanted}: {_tail(done.stdout)}")
+            raise RunFailed(f"{shlex.join(words)}: did not print {wanted}: {tail_of(done.stdout)}")
         return number
 
 
@@ -85,6 +85,7 @@ def last_json(log: Path) -> dict[str, dict[str, float]]:
         raise RunFailed(f"{log} does not end with the numbers of an evaluation as JSON") from None
 
 
-def _tail(text: str) -> str:
+def tail_of(text: str, most: int = _LAST_LINES) -> str:
+    """The last lines of what a command printed, in one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_LINES:]) or "it printed nothing"
+    return " | ".join(lines[-most:]) or "it printed nothing"

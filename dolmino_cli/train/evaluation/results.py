@@ -14,6 +14,7 @@ from typing import Any
 from dolmino_cli import __version__
 from dolmino_cli.errors import StorageError
 from dolmino_cli.train.evaluation.harness import TaskResult, harness_versions
+from dolmino_cli.train.whole_file import write_whole
 
 FINAL_LOG = "final-evaluations.jsonl"
 _MOST_NAME_BYTES = 120
@@ -71,10 +72,4 @@ def write_results(
         "asked": dict(asked),
         "results": [asdict(result) for result in results],
     }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.rename(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -16,6 +16,7 @@ from dolmino_cli.mix.manifest import Manifest, load
 from dolmino_cli.train.learning_rate import LearningRate
 from dolmino_cli.train.read_run import run_yaml
 from dolmino_cli.train.run_file import Run
+from dolmino_cli.train.whole_file import write_whole
 
 SEED = 7201
 """Of the released microanneals (allenai/OLMo, configs/microannealing/*.yaml)."""
@@ -96,13 +97,8 @@ def anneal_of(name: str, *, base: Run | None, checkpoint: str | None, output: Pa
 
 def write_run_file(anneal: Anneal) -> None:
     """Write the run file. Raises ConfigError where one of another run is: what was trained by it is not this."""
-    text = run_yaml(anneal.run)
-    path = anneal.run_file
     check_run_file(anneal)
-    anneal.folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(path)
+    write_whole(anneal.run_file, run_yaml(anneal.run))
 
 
 def check_run_file(anneal: Anneal) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import RunFailed, StorageError
-from dolmino_cli.train.soup.ingredient import read_object
+from dolmino_cli.errors import RunFailed
+from dolmino_cli.train.checkpoint_files import read_json_if_there
+from dolmino_cli.train.evaluation.metric_command import tail_of
+from dolmino_cli.train.whole_file import write_whole
 
 _LAST_LINES = 3
 
@@ -41,8 +43,7 @@ def run_logged(words: Sequence[str], log: Path) -> None:
     if code != 0:
         with log.open("rb") as file:
             file.seek(start)
-            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        said = " | ".join(lines[-_LAST_LINES:]) or "it printed nothing"
+            said = tail_of(file.read().decode(errors="replace"), _LAST_LINES)
         raise RunFailed(f"{words[-2]} {words[-1]} ended with {code}: {said} (all of it: {log})")
 
 
@@ -52,7 +53,7 @@ class Done:
     def __init__(self, folder: Path) -> None:
         """Read what is there."""
         self.path = folder / "done.json"
-        self.steps: dict[str, Any] = read_object(self.path) or {}
+        self.steps: dict[str, Any] = read_json_if_there(self.path) or {}
 
     def once(self, step: str, of: object, make: Callable[[], Any]) -> Any:
         """What `make` gives, or gave before for an equal `of`; written as soon as it is there."""
@@ -62,10 +63,5 @@ class Done:
         started = time.monotonic()
         gave = make()
         self.steps[step] = {"key": key, "seconds": round(time.monotonic() - started, 1), "gave": gave}
-        partial = self.path.with_suffix(".partial")
-        try:
-            partial.write_text(json.dumps(self.steps, indent=1) + "\n", encoding="utf-8")
-            partial.rename(self.path)
-        except OSError as error:
-            raise StorageError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+        write_whole(self.path, json.dumps(self.steps, indent=1) + "\n")
         return gave

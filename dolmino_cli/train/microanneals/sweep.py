@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed, StorageError
+from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sampling import sample
+from dolmino_cli.train.checkpoint_files import read_json_if_there
 from dolmino_cli.train.checkpoint_folder import checkpoint_folder
 from dolmino_cli.train.evaluation.metric_command import MetricCommand, last_json
 from dolmino_cli.train.microanneals.anneal import Anneal, check_run_file, write_run_file
 from dolmino_cli.train.microanneals.outcome import Outcome, outcome_of
 from dolmino_cli.train.microanneals.steps import Done, run_logged
-from dolmino_cli.train.soup.ingredient import open_ingredient, read_object
+from dolmino_cli.train.soup.ingredient import open_ingredient
+from dolmino_cli.train.whole_file import write_whole
 
 RESULTS = "results.json"
 
@@ -123,7 +125,8 @@ def _identity(checkpoint: str | None, revision: str | None) -> object:
     """What the weights that runs start from are known by."""
     if checkpoint is None:
         return None
-    if state := read_object(Path(checkpoint).expanduser() / "state.json"):  # of a run of ours, whose id is made up anew each time
+    # There in a checkpoint of a run of ours, whose id in it is made up anew each time.
+    if state := read_json_if_there(Path(checkpoint).expanduser() / "state.json"):
         return state
     return open_ingredient(checkpoint, checkpoint_folder(checkpoint, revision)).hashes()
 
@@ -131,13 +134,7 @@ def _identity(checkpoint: str | None, revision: str | None) -> object:
 def _write(output: Path, outcomes: dict[str, Outcome], failures: dict[str, str]) -> None:
     """What is known of this sweep, and of earlier ones into the same folder."""
     path = output / RESULTS
-    found: dict[str, Any] = read_object(path) or {}
+    found: dict[str, Any] = read_json_if_there(path) or {}
     found |= {name: dataclasses.asdict(outcome) for name, outcome in outcomes.items()}
     found |= {name: {"name": name, "failed": why} for name, why in failures.items()}
-    partial = path.with_suffix(".partial")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.rename(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError, MissingExtra, StorageError, first_line
+from dolmino_cli.errors import ConfigError, DataError, MissingExtra, first_line
+from dolmino_cli.train.checkpoint_files import read_json, tokenizer_files_in
 from dolmino_cli.train.checkpoint_folder import checkpoint_folder
-
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-# All that transformers' tokenizers read; those that a folder has go on to the export.
-_TOKENIZER_FILES = (
-    "tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json tokenizer.model vocab.json vocab.txt"
-    " merges.txt chat_template.jinja chat_template.json"
-).split()
+from dolmino_cli.train.weight_shards import INDEX, WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +33,6 @@ class Checkpoint:
     def weight_files(self) -> list[Path]:
         """The safetensors files, by name."""
         return sorted(set(self.weights.values()))
-
-
-def tokenizer_files_in(folder: Path) -> list[Path]:
-    """Those of a folder's files that are a tokenizer's."""
-    return [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()]
 
 
 def open_checkpoint(name_or_folder: str, revision: str | None = None) -> Checkpoint:
@@ -82,31 +71,18 @@ def _read_config(folder: Path, name: str) -> Any:
 def _find_weights(folder: Path, name: str) -> dict[str, Path]:
     from safetensors import SafetensorError, safe_open
 
-    if (folder / _INDEX).is_file():
-        weight_map = read_json(folder / _INDEX).get("weight_map")
+    if (folder / INDEX).is_file():
+        weight_map = read_json(folder / INDEX).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
-            raise DataError("it has no weight_map", path=str(folder / _INDEX))
+            raise DataError("it has no weight_map", path=str(folder / INDEX))
         missing = sorted({file for file in weight_map.values() if not (folder / file).is_file()})
         if missing:
-            raise ConfigError(f"{name}: {_INDEX} names {missing[0]}, which is not there ({len(missing)} missing); fetch it again")
+            raise ConfigError(f"{name}: {INDEX} names {missing[0]}, which is not there ({len(missing)} missing); fetch it again")
         return {tensor: folder / file for tensor, file in weight_map.items()}
-    if not (folder / _WEIGHTS).is_file():
-        raise ConfigError(f"{name}: neither {_WEIGHTS} nor {_INDEX} in {folder}; save it again with safe_serialization")
+    if not (folder / WEIGHTS).is_file():
+        raise ConfigError(f"{name}: neither {WEIGHTS} nor {INDEX} in {folder}; save it again with safe_serialization")
     try:
-        with safe_open(folder / _WEIGHTS, framework="pt") as file:
-            return dict.fromkeys(file.keys(), folder / _WEIGHTS)
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            return dict.fromkeys(file.keys(), folder / WEIGHTS)
     except (SafetensorError, OSError) as error:
-        raise DataError(f"it is no safetensors file: {first_line(error)}", path=str(folder / _WEIGHTS)) from None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises DataError for anything else, StorageError where it cannot be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise DataError(f"it is not JSON: {error}", path=str(path)) from None
-    if not isinstance(found, dict):
-        raise DataError("it is no JSON object", path=str(path))
-    return found
+        raise DataError(f"it is no safetensors file: {first_line(error)}", path=str(folder / WEIGHTS)) from None

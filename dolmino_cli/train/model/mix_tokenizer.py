@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dolmino_cli.tokenizer.at_hand import at_hand
 from dolmino_cli.tokens.arrays import TokenizerRecord
-from dolmino_cli.train.model.checkpoint import tokenizer_files_in
+from dolmino_cli.train.checkpoint_files import tokenizer_files_in
 
 
 def tokenizer_at_hand(record: TokenizerRecord) -> list[Path]:

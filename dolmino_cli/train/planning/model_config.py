@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
+from dolmino_cli.errors import ConfigError, StorageError, first_line
+from dolmino_cli.train.checkpoint_files import read_json
 from dolmino_cli.train.checkpoint_folder import hub_id
 from dolmino_cli.train.planning.shapes import shape
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import STATE, checkpoint_of, checkpoints_of
 from dolmino_cli.train.saving.origin import ORIGIN
+from dolmino_cli.train.weight_shards import INDEX, WEIGHTS
 
 CONFIG = "config.json"
 _TOKENIZER = "tokenizer.json"
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
 def config_of_run(run: Run) -> dict[str, Any]:
@@ -26,18 +26,18 @@ def config_of_run(run: Run) -> dict[str, Any]:
         return shape(run.shape).config_json()
     folder = _folder(run.checkpoint)
     if folder is None:
-        return _json(_of_hub(run, CONFIG))
+        return read_json(_of_hub(run, CONFIG))
     if run.revision is not None:
         raise ConfigError(
             f"revision {run.revision!r} is for hub ids, and checkpoint {run.checkpoint!r} is a folder; leave it out"
         )
     if (folder / CONFIG).is_file():
-        if not any((folder / name).is_file() for name in _WEIGHTS):
+        if not any((folder / name).is_file() for name in (WEIGHTS, INDEX)):
             raise ConfigError(
-                f"checkpoint {run.checkpoint!r} has none of {', '.join(_WEIGHTS)}; save it again with transformers'"
+                f"checkpoint {run.checkpoint!r} has none of {', '.join((WEIGHTS, INDEX))}; save it again with transformers'"
                 " save_pretrained, which writes safetensors"
             )
-        return _json(folder / CONFIG)
+        return read_json(folder / CONFIG)
     if (folder / STATE).is_file():
         return checkpoint_of(folder).state().model
     if found := checkpoints_of(folder):
@@ -90,13 +90,3 @@ def _of_hub(run: Run, name: str) -> Path:
             f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at} could not be had from the hub"
             f" ({first_line(error)}); give a folder that is there, or a hub id org/name"
         ) from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"is no JSON: {error}; download the checkpoint again", path=str(path)) from None
-    if not isinstance(found, dict):
-        raise DataError("is no mapping of keys to values; download the checkpoint again", path=str(path))
-    return found

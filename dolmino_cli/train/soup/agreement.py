@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.train.soup.ingredient import Ingredient, file_sha256, read_object
+from dolmino_cli.train.checkpoint_files import file_sha256, read_json_if_there
+from dolmino_cli.train.soup.ingredient import Ingredient
 
 # What says where or by what a checkpoint was written, and no more. The dtype is told by the tensors.
 _MAY_DIFFER = frozenset({"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
@@ -62,13 +63,13 @@ def _settled(config: Any) -> dict[str, Any]:
 
 
 def _tokenizer(path: Path) -> dict[str, Any] | None:
-    found = read_object(path)
+    found = read_json_if_there(path)
     return None if found is None else {key: value for key, value in found.items() if key not in _MOMENTARY}
 
 
 def _special_tokens(path: Path) -> dict[str, Any] | None:
     """The special tokens of a file, each as its text, however it is spelled."""
-    found = read_object(path)
+    found = read_json_if_there(path)
     if found is None:
         return None
     tokens = {key: found[key] for key in _TOKENS if found.get(key) is not None}

@@ -11,23 +11,13 @@ from typing import Any
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError, StorageError
-from dolmino_cli.train.soup.ingredient import INDEX, RECORD, file_sha256, read_object
+from dolmino_cli.train.checkpoint_files import carried_files_in, file_sha256, read_json_if_there
+from dolmino_cli.train.soup.ingredient import RECORD
 from dolmino_cli.train.soup.mean import mean_pieces
-from dolmino_cli.train.soup.plan import Shard, SoupPlan
-from dolmino_cli.train.soup.tensor_file import header_of
+from dolmino_cli.train.soup.plan import SoupPlan
+from dolmino_cli.train.tensor_file import header_of
+from dolmino_cli.train.weight_shards import INDEX, index_of
 
-_COPIED = (
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "tokenizer.model",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-)
 _CONFIG_DTYPE = {"bf16": "bfloat16", "fp32": "float32"}
 
 
@@ -79,14 +69,14 @@ def _record(plan: SoupPlan, hashes: Mapping[Path, dict[str, str]]) -> dict[str, 
 
 def check_output(output: Path) -> None:
     """Raise ConfigError where something is that is no soup, before any work is done for one."""
-    if output.exists() and read_object(output / RECORD) is None:
+    if output.exists() and read_json_if_there(output / RECORD) is None:
         raise ConfigError(f"{output} is there and is no soup; give another --output, or remove it")
 
 
 def _check_same(output: Path, record: dict[str, Any]) -> None:
     """Raise ConfigError unless the output is the soup of this record; where its ingredients lay does not matter."""
     check_output(output)
-    there = read_object(output / RECORD) or {}
+    there = read_json_if_there(output / RECORD) or {}
     files = there.pop("files", {})
     for known in (there, record := json.loads(json.dumps(record))):
         known.pop("dolmino", None)
@@ -115,12 +105,7 @@ def _write_weights(plan: SoupPlan, folder: Path, watch: Callable[[int], None] | 
             file.flush()
             os.fsync(file.fileno())
     if len(plan.shards) > 1:
-        _write_json(folder / INDEX, _index(plan.shards, plan.bytes))
-
-
-def _index(shards: tuple[Shard, ...], size: int) -> dict[str, Any]:
-    places = {key: shard.name for shard in shards for key in shard.tensors}
-    return {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
+        _write_json(folder / INDEX, index_of(plan.shards))
 
 
 def _write_rest(plan: SoupPlan, folder: Path) -> None:
@@ -131,9 +116,8 @@ def _write_rest(plan: SoupPlan, folder: Path) -> None:
         spelled = next((key for key in ("dtype", "torch_dtype") if key in config), "dtype")
         config[spelled] = _CONFIG_DTYPE[plan.dtype]
     _write_json(folder / "config.json", config)
-    for name in _COPIED:
-        if (first.folder / name).is_file():
-            shutil.copyfile(first.folder / name, folder / name)
+    for path in carried_files_in(first.folder):
+        shutil.copyfile(path, folder / path.name)
 
 
 def _write_json(path: Path, value: object) -> None:

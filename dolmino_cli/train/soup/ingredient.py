@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError, StorageError
-from dolmino_cli.train.soup.tensor_file import TensorPlace, read_places
+from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.train.checkpoint_files import file_sha256, read_json_if_there
+from dolmino_cli.train.tensor_file import TensorPlace, read_places
+from dolmino_cli.train.weight_shards import INDEX, WEIGHTS
 
 RECORD = "soup.json"
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-_READ_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ class Ingredient:
 
 def open_ingredient(name: str, folder: Path) -> Ingredient:
     """The checkpoint in a local folder. Raises ConfigError where there is none, DataError for a damaged one."""
-    config = read_object(folder / "config.json")
+    config = read_json_if_there(folder / "config.json")
     if config is None:
         raise ConfigError(f"{name} holds no config.json; give a folder written by save_pretrained or by dolmino, or a hub id")
     files = _weight_files(name, folder)
@@ -49,13 +47,13 @@ def open_ingredient(name: str, folder: Path) -> Ingredient:
                 raise DataError(f"tensor {key} is also in {tensors[key].path.name}; a key stands once", path=str(folder / file))
             tensors[key] = place
     _check_index(folder, tensors)
-    soup = read_object(folder / RECORD)
+    soup = read_json_if_there(folder / RECORD)
     return Ingredient(name=name, folder=folder, config=config, tensors=tensors, weight_files=files, soup=soup)
 
 
 def _weight_files(name: str, folder: Path) -> tuple[str, ...]:
     """The files that the index names, or the single one."""
-    index = read_object(folder / INDEX)
+    index = read_json_if_there(folder / INDEX)
     if index is None:
         if (folder / WEIGHTS).is_file():
             return (WEIGHTS,)
@@ -72,7 +70,7 @@ def _weight_files(name: str, folder: Path) -> tuple[str, ...]:
 
 
 def _check_index(folder: Path, tensors: Mapping[str, TensorPlace]) -> None:
-    index = read_object(folder / INDEX)
+    index = read_json_if_there(folder / INDEX)
     if index is None:
         return
     listed: dict[str, str] = index["weight_map"]
@@ -83,28 +81,3 @@ def _check_index(folder: Path, tensors: Mapping[str, TensorPlace]) -> None:
             raise DataError(
                 f"says that tensor {key} is in {said}, it is in {found}; copy the checkpoint again", path=str(folder / INDEX)
             )
-
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """A JSON file's object; None where there is no file. Raises DataError."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise DataError(f"is no JSON ({error})", path=str(path)) from None
-    if not isinstance(found, dict):
-        raise DataError(f"is no JSON object but {type(found).__name__}", path=str(path))
-    return found
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 (hex) of a file. Raises StorageError."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(_READ_BYTES):
-                digest.update(piece)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dolmino_cli.errors import DataError
 from dolmino_cli.train.soup.ingredient import Ingredient
-from dolmino_cli.train.soup.tensor_file import FLOATING, STORED_AS, from_floats, to_floats
+from dolmino_cli.train.tensor_file import FLOATING, STORED_AS, from_floats, to_floats
 
 PIECE_ELEMENTS = 1 << 20
 """Elements that are in memory at once: an fp32 sum, one ingredient's piece and its fp32 form are some 20 MB."""

@@ -9,26 +9,12 @@ from typing import Literal
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.train.soup.agreement import check_agreement
-from dolmino_cli.train.soup.ingredient import WEIGHTS, Ingredient
+from dolmino_cli.train.soup.ingredient import Ingredient
 from dolmino_cli.train.soup.mean import stored_dtype
-from dolmino_cli.train.soup.tensor_file import bytes_of
+from dolmino_cli.train.weight_shards import SHARD_MOST_BYTES, Shard, shards_of
 
-SHARD_MOST_BYTES = 5_000_000_000
 Dtype = Literal["keep", "bf16", "fp32"]
 _STORED: dict[str, str | None] = {"keep": None, "bf16": "BF16", "fp32": "F32"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shard:
-    """A file of weights: dtype and shape by key, in the order of their bytes."""
-
-    name: str
-    tensors: dict[str, tuple[str, tuple[int, ...]]]
-
-    @property
-    def bytes(self) -> int:
-        """Of the tensors."""
-        return sum(bytes_of(*tensor) for tensor in self.tensors.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,26 +59,11 @@ def plan_soup(
     check_agreement(ingredients)
     largest = max(weights)  # divided by first: the sum of weights near the largest number would be infinite
     total = sum(weight / largest for weight in weights)
+    first = ingredients[0].tensors
+    tensors = {key: (stored_dtype(place.dtype, _STORED[dtype]), place.shape) for key, place in first.items()}
     return SoupPlan(
         ingredients=tuple(ingredients),
         weights=tuple(weight / largest / total for weight in weights),
         dtype=dtype,
-        shards=_shards(ingredients[0], _STORED[dtype], shard_bytes),
-    )
-
-
-def _shards(first: Ingredient, dtype: str | None, most: int) -> tuple[Shard, ...]:
-    """The tensors in the first ingredient's order, a new file where one would be larger than `most` (transformers' names)."""
-    groups: list[dict[str, tuple[str, tuple[int, ...]]]] = [{}]
-    size = 0
-    for key, place in first.tensors.items():
-        tensor = (stored_dtype(place.dtype, dtype), place.shape)
-        if groups[-1] and size + bytes_of(*tensor) > most:
-            groups.append({})
-            size = 0
-        groups[-1][key] = tensor
-        size += bytes_of(*tensor)
-    names = [f"model-{number:05d}-of-{len(groups):05d}.safetensors" for number in range(1, len(groups) + 1)]
-    return tuple(
-        Shard(name=name, tensors=group) for name, group in zip(names if len(groups) > 1 else [WEIGHTS], groups, strict=True)
+        shards=shards_of(tensors, shard_bytes),
     )

@@ -15,7 +15,8 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 from safetensors.torch import load_file  # noqa: E402
 
 from dolmino_cli.errors import ConfigError, DataError, DolminoError  # noqa: E402
-from dolmino_cli.train.soup import mean, tensor_file  # noqa: E402
+from dolmino_cli.train import tensor_file  # noqa: E402
+from dolmino_cli.train.soup import mean  # noqa: E402
 from dolmino_cli.train.soup.cook import cook  # noqa: E402
 from dolmino_cli.train.soup.ingredient import Ingredient, open_ingredient  # noqa: E402
 from dolmino_cli.train.soup.plan import plan_soup  # noqa: E402
