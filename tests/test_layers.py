@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dolmino_cli"
 LAYERS = [
     ["errors", "documents", "siphash"],
     ["bundled", "strict_yaml"],
-    ["executors"],
     ["shards"],
+    ["executors"],
     ["kernels"],
     ["tokenizer"],
     ["stages"],

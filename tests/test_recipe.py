@@ -9,6 +9,7 @@ import pytest
 
 from dolmino_cli.bundled import bundled_names, find
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.pipeline.run import execute, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe, load_recipe
@@ -106,7 +107,7 @@ def test_the_ledger_has_the_side_and_another_side_is_another_run(tmp_path: Path)
     write_shard(tmp_path / "in/a.jsonl.zst", [line(1, 5, 7), line(2, 2, 9)])
     recipe = load(tmp_path, TWO_SIDES)
     run = plan_run(recipe, list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), Options())
-    for _ in execute(run, workers=1):
+    for _ in execute(run, Local()):
         pass
     finish(run)
     for file in ("run.json", "ledger/a.jsonl.zst.json"):
@@ -120,7 +121,7 @@ def test_a_recipe_without_stages_passes_every_document(tmp_path: Path) -> None:
     write_shard(tmp_path / "in/a.jsonl.zst", [*lines, b"{"])
     recipe = load(tmp_path, "name: all\nsource: Somewhere (org/name)\nlicence: CC0\nstages: []\n")
     run = plan_run(recipe, list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), Options(on_error="quarantine"))
-    for _ in execute(run, workers=1):
+    for _ in execute(run, Local()):
         pass
     finish(run)
     assert read_lines(tmp_path / "out/documents/a.jsonl.zst") == lines

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population
 from dolmino_cli.mix.reading import Documents, SourceFile
 from dolmino_cli.mix.sampling.gather import gather
@@ -92,7 +93,7 @@ def main(documents: int, memory_mib: int, scratch: Path) -> None:
     budget = Budget(memory_bytes=memory_mib << 20)
     mixed = mix_rows(
         plan_of(files), files, seed=42, tokens_per_file=TOKENS_PER_FILE, scratch=scratch, budget=budget,
-        reader=read, check_tokens=False, watch=watch,
+        executor=Local(), reader=read, check_tokens=False, watch=watch,
     )  # fmt: skip
     sorted_after = time.perf_counter() - began
     scratch_bytes = sum(path.stat().st_size for path in scratch.iterdir())

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 Scores = Annotated[
     str | None, typer.Option("--scores", metavar="DIR", help="Decide from the scores of an earlier run; measure nothing.")
@@ -23,11 +24,12 @@ ZstdLevel = Annotated[
 ]
 
 
+@runs_tasks
 def filter_shards(
     recipe: RecipeArgument,
     inputs: Inputs,
     output: OutputOption,
-    workers: Workers = 1,
+    how: ExecutorOptions,
     profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
@@ -55,11 +57,10 @@ def filter_shards(
       dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
       dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
     """
-    from dolmino_cli.executors.local import start_early
     from dolmino_cli.pipeline import PRELOAD
 
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.names import FORMATS
@@ -80,7 +81,7 @@ def filter_shards(
         inputs,
         output=output,
         options=options,
-        workers=workers,
+        how=how,
         dry_run=dry_run,
         fail_unexpected=fail_unexpected,
     )

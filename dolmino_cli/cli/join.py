@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, OnError, OutputOption, Workers
+from dolmino_cli.cli.arguments import DryRun, OnError, OutputOption
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make documents of what lies in several records of a source.")
 
@@ -17,6 +18,7 @@ def group() -> None:
 
 
 @app.command("stackexchange")
+@runs_tasks
 def stackexchange(
     dumps: Annotated[
         list[str],
@@ -27,7 +29,7 @@ def stackexchange(
         ),
     ],
     output: OutputOption,
-    workers: Workers = 1,
+    how: ExecutorOptions,
     profile: Annotated[
         str, typer.Option("--profile", metavar="paper|ai2", help="The paper's words, or what Ai2's SQL did where it departs.")
     ] = "paper",
@@ -68,7 +70,7 @@ def stackexchange(
 
     run_join(
         dumps,
-        workers=workers,
+        how=how,
         dry_run=dry_run,
         output=output,
         profile=choose("--profile", profile, ("paper", "ai2")),

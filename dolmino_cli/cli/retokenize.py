@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 
+@runs_tasks
 def retokenize(
     inputs: Inputs,
     tokenizer: Annotated[
@@ -18,7 +20,7 @@ def retokenize(
         ),
     ],
     output: OutputOption,
-    workers: Workers = 1,
+    how: ExecutorOptions,
     eos: Annotated[
         str | None, typer.Option("--eos", metavar="TOKEN", help="End-of-text token, where the tokenizer does not say.")
     ] = None,
@@ -58,7 +60,7 @@ def retokenize(
         inputs,
         tokenizer=tokenizer,
         output=output,
-        workers=workers,
+        how=how,
         eos=eos,
         tokens_per_file=tokens_per_file,
         special_tokens=special_tokens,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dolmino_cli.cli.console import remark, show, tracked
+from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import start_early
 from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.sources.stackexchange import seven_zip
 from dolmino_cli.sources.stackexchange.join import PRELOAD, Plan, finish, join_shards, plan_join, split_dumps
@@ -17,10 +17,10 @@ _UNPACKED = {"plain": 1.0, "gzip": 3.5, "zstd": 4.2}
 _SCRATCH_SHARE, _SCRATCH_SHARE_ALL_SCORES = 0.15, 0.3
 
 
-def run_join(inputs: Sequence[str], *, workers: int, dry_run: bool, **options: Any) -> None:
+def run_join(inputs: Sequence[str], *, how: ExecutorOptions, dry_run: bool, **options: Any) -> None:
     """Join and print what became of every row. `options` are those of `plan_join`. Raises DolminoError."""
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     plan = plan_join(inputs, **options)
     remark(f"{len(plan.dumps):,} sites, {big_bytes(sum(dump.stored.bytes for dump in plan.dumps))}")
     if dry_run:
@@ -28,15 +28,15 @@ def run_join(inputs: Sequence[str], *, workers: int, dry_run: bool, **options: A
         return
     if plan.sites:
         remark(f"  {len(plan.sites):,} sites are done already and skipped")
-    _split(plan, workers)
-    _join(plan, workers)
+    _split(plan, how)
+    _join(plan, how)
     _show(finish(plan), plan)
 
 
-def _split(plan: Plan, workers: int) -> None:
-    counters = Counters(workers=workers)
+def _split(plan: Plan, how: ExecutorOptions) -> None:
+    counters = Counters(workers=how.workers)
     left = plan.to_split
-    dumps = split_dumps(plan, workers=workers, counters=counters)
+    dumps = split_dumps(plan, how.make(plan.job.output.root), counters=counters)
     total_bytes = sum(dump.stored.bytes for dump in left)
     for _ in tracked(
         dumps,
@@ -49,10 +49,10 @@ def _split(plan: Plan, workers: int) -> None:
         pass
 
 
-def _join(plan: Plan, workers: int) -> None:
-    counters = Counters(workers=workers)
+def _join(plan: Plan, how: ExecutorOptions) -> None:
+    counters = Counters(workers=how.workers)
     sizes = {task.name: len(task.partitions) for task in plan.to_join}
-    entries = join_shards(plan, workers=workers, counters=counters)
+    entries = join_shards(plan, how.make(plan.job.output.root), counters=counters)
     for _ in tracked(
         entries,
         what="join",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from dolmino_cli.cli.console import remark, show, tracked
+from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.pipeline.dry_run import predict
@@ -31,7 +32,7 @@ def run_recipe(
     *,
     output: str,
     options: Options,
-    workers: int,
+    how: ExecutorOptions,
     dry_run: bool,
     fail_unexpected: bool = False,
 ) -> None:
@@ -42,22 +43,22 @@ def run_recipe(
     if dry_run:
         from dolmino_cli.report.waterfall import prediction_table
 
-        show(prediction_table(predict(recipe, shards, options, workers=workers)))
+        show(prediction_table(predict(recipe, shards, options, workers=how.workers)))
         return
     run = plan_run(recipe, shards, output, options)
     for score, loaded in run.loaded.items():
         remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")
     if run.finished:
         remark(f"  {len(run.finished):,} shards are done already and skipped")
-    _execute(run, workers)
+    _execute(run, how)
     finish(run)
     _show(run, fail_unexpected)
 
 
-def _execute(run: Run, workers: int) -> None:
-    counters = Counters(workers=workers)
+def _execute(run: Run, how: ExecutorOptions) -> None:
+    counters = Counters(workers=how.workers)
     sizes = {task.shard.name: task.shard.bytes for task in run.tasks}
-    entries = execute(run, workers=workers, counters=counters)
+    entries = execute(run, how.make(run.output), counters=counters)
     what = "score" if not run.options.decide else "filter"
     for _ in tracked(
         entries,

@@ -6,19 +6,19 @@ import logging
 from collections.abc import Sequence
 
 from dolmino_cli.cli.console import remark, show, tracked
+from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import start_early
 from dolmino_cli.report.amounts import big_bytes, big_tokens
 from dolmino_cli.tokens.arrays import TokenArrays
 from dolmino_cli.tokens.retokenize import PRELOAD, Plan, execute, finish, plan_retokenize
 
 
-def run_retokenize(inputs: Sequence[str], *, output: str, workers: int, dry_run: bool, **options: object) -> None:
+def run_retokenize(inputs: Sequence[str], *, output: str, how: ExecutorOptions, dry_run: bool, **options: object) -> None:
     """Retokenize and print a summary. `options` are those of `plan_retokenize`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     plan = plan_retokenize(inputs, output=output, **options)  # type: ignore[arg-type]
     listed_bytes = sum(shard.bytes for shard in plan.shards)
     remark(f"{len(plan.shards):,} shards, {big_bytes(listed_bytes)}")
@@ -28,9 +28,9 @@ def run_retokenize(inputs: Sequence[str], *, output: str, workers: int, dry_run:
     skipped = sum(len(group.shards) for group in plan.groups) - sum(len(group.shards) for group in plan.left)
     if skipped:
         remark(f"  {skipped:,} shards are done already and skipped")
-    counters = Counters(workers=workers)
+    counters = Counters(workers=how.workers)
     left = [shard for group in plan.left for shard in group.shards]
-    shards = execute(plan, workers=workers, counters=counters)
+    shards = execute(plan, how.make(output), counters=counters)
     for _ in tracked(
         shards,
         what="retokenize",

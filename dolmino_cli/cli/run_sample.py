@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.console import counted, remark, show
-from dolmino_cli.executors.local import start_early
+from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sampling.choose import PRELOAD
 from dolmino_cli.mix.sampling.sample import How, check_memory, sample_prepared
@@ -19,7 +19,7 @@ def run_sample(
     *,
     output: str,
     arrays: str | None,
-    workers: int,
+    how: ExecutorOptions,
     scale: float | None,
     tokens_per_file: int | None,
     sequence_length: int | None,
@@ -30,26 +30,26 @@ def run_sample(
     dry_run: bool,
 ) -> None:
     """Sample with progress and print the table. Raises DolminoError."""
-    how = How(
-        workers=workers,
+    sampling = How(
+        executor=how.make(output),
         memory_bytes=parse_size("--memory", memory),
         scratch=scratch,
         copy_sources=copy_sources,
         watch=lambda what, total, unit: counted(what, total=total, unit=unit),
     )
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     prepared = prepare(
         manifest_or_lock, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
     )
     for warning in prepared.warnings:
         remark(f"note: {warning}")
     if dry_run:
-        check_memory(prepared, how)
+        check_memory(prepared, sampling)
         show(plan_table(prepared.plan))
         show("nothing was written")
         return
-    result = sample_prepared(prepared, output=output, lock_path=lock, how=how)
+    result = sample_prepared(prepared, output=output, lock_path=lock, how=sampling)
     show(achieved_table(result.plan, result.lock))
     show(windows_line(result.lock))
     if warning_of_tail := tail_warning(result.lock):

@@ -13,10 +13,11 @@ from dolmino_cli.cli.arguments import (
     LockedScale,
     LockedWindowTokens,
     OutputOption,
-    Workers,
 )
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 
+@runs_tasks
 def sample(
     mix: Annotated[
         str,
@@ -25,8 +26,8 @@ def sample(
         ),
     ],
     output: OutputOption,
+    how: ExecutorOptions,
     arrays: ArraysRoot = None,
-    workers: Workers = 1,
     scale: LockedScale = None,
     tokens_per_file: LockedPartTokens = None,
     sequence_length: LockedWindowTokens = None,
@@ -68,7 +69,7 @@ def sample(
         find_mix(mix),
         output=output,
         arrays=arrays,
-        workers=workers,
+        how=how,
         scale=scale,
         tokens_per_file=tokens_per_file,
         sequence_length=sequence_length,

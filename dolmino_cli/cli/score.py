@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument, Workers
+from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 
+@runs_tasks
 def score_shards(
     recipe: RecipeArgument,
     inputs: Inputs,
     output: OutputOption,
-    workers: Workers = 1,
+    how: ExecutorOptions,
     profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
@@ -25,11 +27,10 @@ def score_shards(
       dolmino score dclm s3://bucket/dclm/ -o s3://bucket/scores/dclm -w 16
       dolmino filter dclm s3://bucket/dclm/ -o out --scores s3://bucket/scores/dclm
     """
-    from dolmino_cli.executors.local import start_early
     from dolmino_cli.pipeline import PRELOAD
 
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.shard_task import Options
@@ -41,6 +42,6 @@ def score_shards(
         inputs,
         output=output,
         options=options,
-        workers=workers,
+        how=how,
         dry_run=dry_run,
     )

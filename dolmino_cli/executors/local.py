@@ -8,16 +8,41 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 from dolmino_cli.errors import RunFailed
 from dolmino_cli.executors import counters as progress_counters
+from dolmino_cli.executors.claim import claim
 from dolmino_cli.executors.counters import Counters
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+from dolmino_cli.executors.executor import Phase, Result, Task
+from dolmino_cli.shards.output import Output
 
 _number = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """Worker processes on this machine; with one worker, this process itself."""
+
+    workers: int = 1
+
+    def claim(self, output: Output) -> AbstractContextManager[None]:
+        """As `Executor.claim`."""
+        return claim(output)
+
+    def run_tasks(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        phase: Phase,
+        counters: Counters | None = None,
+        preload: Sequence[str] = (),
+    ) -> Iterator[tuple[Task, Result]]:
+        """As `Executor.run_tasks`. Raises RunFailed when a worker dies."""
+        return run_tasks(function, tasks, workers=self.workers, counters=counters, preload=preload)
 
 
 def context(preload: Sequence[str] = ()) -> multiprocessing.context.BaseContext:

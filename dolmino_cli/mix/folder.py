@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix import lock as locks
 from dolmino_cli.mix import provenance, windows
 from dolmino_cli.mix.lock import Lock, Request
@@ -61,31 +58,6 @@ def look(output: Output, request: Request) -> Found:
     for part in lock.outputs or []:
         complete = complete and sizes.get(part.name) == part.bytes and all(name in sizes for name in part.file_names)
     return Found(lock=lock, complete=complete)
-
-
-@contextmanager
-def claim(output: Output) -> Iterator[None]:
-    """Let no other `dolmino sample` write to a local folder meanwhile: each would remove what the other has. RunFailed.
-
-    It is the folder itself that is locked, so that nothing stays behind however the run ends. (Not on S3.)
-    """
-    if output.is_s3:
-        yield
-        return
-    with storage_errors("write to", output.root):
-        Path(output.root).mkdir(parents=True, exist_ok=True)
-        folder = os.open(output.root, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise RunFailed(f"another `dolmino sample` is writing to {output.root}; wait for it, or stop it first") from None
-    except OSError:
-        pass  # a file system without such locks
-    try:
-        yield
-    finally:
-        os.close(folder)
 
 
 def begin(output: Output) -> None:

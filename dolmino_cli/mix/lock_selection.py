@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.prepare import Prepared
 from dolmino_cli.mix.sampling.choose import Watch, choose, unwatched
@@ -16,7 +17,7 @@ def lock_selection(prepared: Prepared, *, workers: int = 1, watch: Watch = unwat
     What `sample` writes later is this lock with its outputs and the ids that came out twice. Raises DataError for an index
     that does not fit its array.
     """
-    chosen = choose(prepared.plan, prepared.files(), seed=prepared.manifest.seed, workers=workers, watch=watch)
+    chosen = choose(prepared.plan, prepared.files(), Local(workers=workers), seed=prepared.manifest.seed, watch=watch)
     return locked(prepared, chosen)
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
-from dolmino_cli.shards.ledger import LedgerEntry, difference, input_identity, load_all
+from dolmino_cli.shards.ledger import LedgerEntry, difference, input_identity, load, load_all
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.storage import Output
 
@@ -97,20 +97,21 @@ def prepare(recipe: Recipe, options: Options) -> dict[str, dict[str, str]]:
     return {measure.into: measure.prepare() for measure in recipe.measures} | loaded
 
 
-def execute(run: Run, *, workers: int, counters: Counters | None = None) -> Iterator[LedgerEntry]:
+def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -> Iterator[LedgerEntry]:
     """Run the tasks left; yields each shard's entry as it finishes. `finish` must be called after the last.
 
     All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure,
     that failure) is raised.
     """
-    Output(run.output).put("run.json", _summary(run, complete=False))
-    failures: list[DolminoError] = []
-    for task, outcome in run_tasks(_attempt, run.tasks, workers=workers, counters=counters, preload=PRELOAD):
-        if isinstance(outcome, DolminoError):
-            failures.append(outcome)
-        else:
-            run.finished[task.shard.name] = outcome
-            yield outcome
+    output, failures = Output(run.output), list[DolminoError]()
+    with executor.claim(output):
+        output.put("run.json", _summary(run, complete=False))
+        for task, outcome in executor.run_tasks(_attempt, run.tasks, phase=_phase(run), counters=counters, preload=PRELOAD):
+            if isinstance(outcome, DolminoError):
+                failures.append(outcome)
+            else:
+                run.finished[task.shard.name] = outcome
+                yield outcome
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -138,6 +139,16 @@ def unmet_expectations(run: Run) -> list[str]:
             what = "all documents" if drop.expect.of == "all" else "documents"
             problems.append(f"{drop.reason} keeps {got:.1f} % of {what}, expected {drop.expect.band}")
     return problems
+
+
+def _phase(run: Run) -> Phase:
+    output = Output(run.output)
+    return Phase(
+        name="filter" if run.options.decide else "score",
+        name_of=lambda task: task.shard.name,
+        recorded=lambda task: load(output, task.shard.name),
+        gathered=False,
+    )
 
 
 def _attempt(task: ShardTask) -> LedgerEntry | DolminoError:

@@ -13,13 +13,15 @@ from typing import Any
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards import s3
 from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.owner import owner
 
 
 class Pending(io.RawIOBase):
     """A file being written, invisible until `publish`. A context manager: what was not published is discarded.
 
     `bytes` counts what was written; `sha256` (hex) is that of all of it, final once closed. Every failure to write
-    is a StorageError. The temporary name is derived from the final one, so a rerun overwrites what a killed run left.
+    is a StorageError. The temporary name has the process in it (`owner`): two that write the same file by accident do not
+    write into each other's, and what a killed one left can be told from what is being written.
     """
 
     def __init__(self, scratch: Path, destination: str) -> None:
@@ -28,8 +30,13 @@ class Pending(io.RawIOBase):
         self.bytes = 0
         self.published = False
         with storage_errors("write", self._where):
-            scratch.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if destination.startswith("s3://") else 0o777)
-            self._file = scratch.open("wb", buffering=0)
+            mode = 0o700 if destination.startswith("s3://") else 0o777
+            scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+            try:
+                self._file = scratch.open("wb", buffering=0)
+            except FileNotFoundError:  # another process removed the folder, which was empty
+                scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+                self._file = scratch.open("wb", buffering=0)
 
     @property
     def _where(self) -> str:
@@ -79,6 +86,18 @@ class Pending(io.RawIOBase):
                 self._scratch.replace(self.destination)
         self.published = True
 
+    def publish_new(self) -> bool:
+        """As `publish`, of a local file, unless the name is taken: then False, and what was written is forgotten."""
+        self.close()
+        with storage_errors("write", self.destination):
+            try:
+                os.link(self._scratch, self.destination)
+            except FileExistsError:
+                return False
+        self._scratch.unlink()
+        self.published = True
+        return True
+
     def discard(self) -> None:
         """Forget what was written."""
         self.close()
@@ -120,9 +139,9 @@ class Output:
         if self.is_s3:
             digest = hashlib.sha256(destination.encode()).hexdigest()[:24]
             folder = Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}"
-            return Pending(folder / f"{digest}-{PurePosixPath(name).name[-100:]}.partial", destination)
+            return Pending(folder / f"{digest}-{PurePosixPath(name).name[-100:]}.{owner()}.partial", destination)
         final = Path(destination)
-        return Pending(final.with_name(f".{final.name}.partial"), destination)
+        return Pending(final.with_name(f".{final.name}.{owner()}.partial"), destination)
 
     def check_writable(self) -> None:
         """Raises StorageError where nothing can be written here, as far as that can be told; leaves nothing behind."""
@@ -145,6 +164,52 @@ class Output:
         with self.create(name) as pending:
             pending.write(data)
             pending.publish()
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Write a small file in one step unless `name` is there; returns whether it was written. Raises StorageError.
+
+        Of several processes that try at once, one succeeds (on S3, as far as the store knows conditional writes).
+        """
+        if self.is_s3:
+            return s3.write_new(self.path(name), data)
+        with self.create(name) as pending:
+            pending.write(data)
+            return pending.publish_new()
+
+    def remove_if(self, name: str, data: bytes | None) -> bool:
+        """Remove `name` if its content is `data` (None: if it is not there); returns whether it is gone by this call.
+
+        Of several processes that try at once, one succeeds where files are local; on S3 it may be several.
+        """
+        if self.read(name) != data:
+            return False
+        if data is None:
+            return True
+        if self.is_s3:
+            self.delete(name)
+            return True
+        path, own = Path(self.path(name)), Path(self.path(f"{name}.{owner()}.partial"))
+        with storage_errors("delete", str(path)):
+            try:
+                path.rename(own)
+            except FileNotFoundError:
+                return False
+            own.unlink()
+        return True
+
+    def age_seconds(self, name: str) -> float | None:
+        """How long ago `name` was written, by the clock of the store that it is in; None where it is not there."""
+        path = self.path(name)
+        if self.is_s3:
+            return s3.age_seconds(path)
+        probe = Path(self.path(f".clock.{owner()}.partial"))
+        with storage_errors("look at", path):
+            if not Path(path).exists():
+                return None
+            probe.touch()
+            now = probe.stat().st_mtime
+            probe.unlink()
+            return now - Path(path).stat().st_mtime
 
     def read(self, name: str) -> bytes | None:
         """The whole file, or None where there is none. Raises StorageError."""

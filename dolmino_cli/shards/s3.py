@@ -133,6 +133,39 @@ def write_bytes(uri: str, data: bytes) -> None:
         client().put_object(Bucket=bucket, Key=key, Body=data)
 
 
+def write_new(uri: str, data: bytes) -> bool:
+    """Put a small object unless there is one; returns whether it was put.
+
+    Stores that do not know `If-None-Match` overwrite; so it is looked for before.
+    """
+    from botocore.exceptions import ClientError
+
+    if stat(uri) is not None:
+        return False
+    bucket, key = split(uri)
+    with storage_errors("write", uri):
+        try:
+            client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+    return True
+
+
+def age_seconds(uri: str) -> float | None:
+    """How long ago the object was put, by the store's own clock; None where there is none."""
+    from email.utils import parsedate_to_datetime
+
+    bucket, key = split(uri)
+    with storage_errors("look at", uri):
+        head = _or_none(client().head_object, Bucket=bucket, Key=key)
+    if head is None:
+        return None
+    now = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return float((now - head["LastModified"]).total_seconds())
+
+
 def upload(file: Path, uri: str) -> None:
     """Upload a local file, in parts where it is large; the object appears when the last part has arrived."""
     bucket, key = split(uri)

@@ -1,7 +1,7 @@
 """Retokenize: documents -> token arrays with arrays.json, by any number of workers, going on where a killed run stopped.
 
     plan = plan_retokenize(inputs, tokenizer=..., output=...)
-    for shard in execute(plan, workers=8): ...      # progress
+    for shard in execute(plan, Local(workers=8)): ...      # progress
     arrays = finish(plan)
 
 `retokenize` does all three.
@@ -21,7 +21,8 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger, storage
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.listing import list_shards
@@ -71,7 +72,7 @@ class Plan:
 def retokenize(inputs: Sequence[str], *, workers: int = 1, counters: Counters | None = None, **options: Any) -> TokenArrays:
     """Tokenise all documents of `inputs`; `options` are those of `plan_retokenize`. Returns what was written."""
     plan = plan_retokenize(inputs, **options)
-    for _ in execute(plan, workers=workers, counters=counters):
+    for _ in execute(plan, Local(workers=workers), counters=counters):
         pass
     return finish(plan)
 
@@ -142,26 +143,31 @@ def plan_retokenize(
     )
 
 
-def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> Iterator[Shard]:
+def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[Shard]:
     """Do what is left; yields each shard when it is encoded. `finish` must be called after the last.
 
     All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure, that
     failure) is raised; finished groups are skipped on a rerun.
     """
+    with executor.claim(plan.job.output):
+        yield from _execute(plan, executor, counters)
+
+
+def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Iterator[Shard]:
     left = plan.left
-    in_one_go = workers == 1 or len(left) >= _GROUPS_PER_WORKER * workers
+    in_one_go = executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
     failures: list[DolminoError] = []
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
     announced = False
     _remove(plan.job.scratch)
     try:
-        for task, outcome in run_tasks(
-            tasks.run, _tasks(plan.job, left, in_one_go), workers=workers, counters=counters, preload=PRELOAD
-        ):
+        pieces = _tasks(plan.job, left, in_one_go)
+        phase = Phase(name="retokenize", name_of=lambda task: task.name)
+        for task, outcome in executor.run_tasks(tasks.run, pieces, phase=phase, counters=counters, preload=PRELOAD):
             if isinstance(outcome, DolminoError):
                 failures.append(outcome)
                 continue
-            if workers > 1 and not announced:
+            if executor.workers > 1 and not announced:
                 announced = _announce(outcome.engine, plan)
             if outcome.entry is not None:
                 plan.finished[task.group.name] = outcome.entry

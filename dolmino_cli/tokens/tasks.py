@@ -49,6 +49,11 @@ class Task:
     group: Group
     shard: int | None = None  # place in the group
 
+    @property
+    def name(self) -> str:
+        """As a run's records name it."""
+        return self.group.name if self.shard is None else f"{self.group.name}/{self.shard:06d}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

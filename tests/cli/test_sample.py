@@ -8,7 +8,8 @@ import pytest
 
 from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.mix.folder import UNFINISHED, claim
+from dolmino_cli.executors.claim import claim
+from dolmino_cli.mix.folder import UNFINISHED
 from dolmino_cli.shards.storage import Output
 from tests.cli.run import Outcome, dolmino
 from tests.mix.make import contents, write_manifest, write_uniform_arrays
@@ -120,6 +121,6 @@ def test_two_runs_do_not_write_to_one_folder(run, tmp_path: Path) -> None:  # ty
         (tmp_path / "mix" / UNFINISHED).touch()
         refused = run()
         assert refused.code == 1
-        assert refused.error.startswith("another `dolmino sample` is writing to ")
-        assert sorted(path.name for path in (tmp_path / "mix").iterdir()) == ["part-00000.npy", UNFINISHED]
+        assert refused.error.startswith("another run is writing to ")
+        assert sorted(path.name for path in (tmp_path / "mix").iterdir()) == ["leases", "part-00000.npy", UNFINISHED]
     assert run().code == 0

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolmino_cli.bundled import find
+from dolmino_cli.executors.local import Local
 from dolmino_cli.pipeline.run import execute, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe, load_recipe, stage_name
@@ -86,7 +87,7 @@ def run_recipe(
     """The bundled recipe `name` over `inputs`, kept in `output`; asserts that no record is lost."""
     recipe = load_recipe(find("filters", name), overrides, profile)
     run = plan_run(recipe, list_shards([str(path) for path in inputs]), str(output), Options(**options))
-    for _ in execute(run, workers=1):
+    for _ in execute(run, Local()):
         pass
     finish(run)
     counts: Any = read_json(output / "run.json")["counts"]

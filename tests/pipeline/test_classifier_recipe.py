@@ -10,6 +10,7 @@ import pytest
 
 from dolmino_cli.bundled import find
 from dolmino_cli.errors import DataError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.pipeline import shard_task
 from dolmino_cli.pipeline.agreement import SAMPLE_DOCUMENTS
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run
@@ -59,7 +60,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, edu_model: Path) -> list[
 
 def run_all(recipe: Recipe, inputs: Path, output: Path, *, workers: int = 1) -> Run:
     run = plan_run(recipe, list_shards([str(inputs)]), str(output), Options())
-    for _ in execute(run, workers=workers):
+    for _ in execute(run, Local(workers=workers)):
         pass
     finish(run)
     return run

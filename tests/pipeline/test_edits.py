@@ -13,6 +13,7 @@ import pytest
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.pipeline.dry_run import predict
 from dolmino_cli.pipeline.run import execute, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options
@@ -69,7 +70,7 @@ def doubling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recipe:
 
 def run(recipe: Recipe, inputs: Path, output: Path, **options: object) -> None:
     planned = plan_run(recipe, list_shards([str(inputs)]), str(output), Options(**options))  # type: ignore[arg-type]
-    for _ in execute(planned, workers=1):
+    for _ in execute(planned, Local()):
         pass
     finish(planned)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, RunFailed
+from dolmino_cli.executors.local import Local
 from dolmino_cli.pipeline import shard_task
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
 from dolmino_cli.pipeline.shard_task import Options
@@ -21,7 +22,7 @@ LINES = [line(1, 5, 7), line(2, 2, 9), line(3, 4, 1), line(4, 9, None)]
 
 def run_all(recipe: Recipe, inputs: Path, output: Path, *, workers: int = 1, options: Options | None = None) -> Run:
     run = plan_run(recipe, list_shards([str(inputs)]), str(output), options or Options())
-    for _ in execute(run, workers=workers):
+    for _ in execute(run, Local(workers=workers)):
         pass
     finish(run)
     return run

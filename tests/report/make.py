@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.sampling.sample import sample
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options
@@ -30,7 +31,7 @@ def run_filter(folder: Path, shards: Mapping[str, Sequence[Mapping[str, Any]]], 
     run = plan_run(
         load_recipe(folder / "recipe.yaml"), list_shards([str(folder / "in")]), str(folder / "out"), Options(**options)
     )
-    list(execute(run, workers=1))
+    list(execute(run, Local()))
     finish(run)
     return run
 

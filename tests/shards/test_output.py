@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.shards.leftovers import leftovers, remove_gone
+from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.storage import Output
 
 
@@ -25,7 +27,7 @@ def test_nothing_shows_before_publish(tmp_path: Path) -> None:
     with output.create("a/x.bin") as pending:
         pending.write(b"hello ")
         pending.write(memoryview(b"world"))
-        assert names(tmp_path) == ["a/.x.bin.partial"]
+        assert names(tmp_path) == [f"a/.x.bin.{owner()}.partial"]
         assert not output.exists("a/x.bin")
         pending.publish()
     assert names(tmp_path) == ["a/x.bin"]
@@ -82,6 +84,8 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
+from dolmino_cli.shards.leftovers import leftovers, remove_gone
+from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.storage import Output
 pending = Output(sys.argv[1]).create("x")
 pending.write(b"half of what was to be written")
@@ -89,11 +93,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_rerun_after_sigkill_leaves_only_the_result(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_told_from_what_is_being_written(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert names(tmp_path) == [".x.partial"]
-    Output(str(tmp_path)).put("x", b"whole")
+    with Output(str(tmp_path)).create("x") as pending:
+        pending.write(b"whole")
+        assert sorted((leftover.gone, leftover.bytes) for leftover in leftovers(tmp_path)) == [(False, 5), (True, 30)]
+        remove_gone(tmp_path)
+        pending.publish()
     assert names(tmp_path) == ["x"]
     assert (tmp_path / "x").read_bytes() == b"whole"
 
@@ -101,6 +108,8 @@ def test_a_rerun_after_sigkill_leaves_only_the_result(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from dolmino_cli.errors import StorageError
+from dolmino_cli.shards.leftovers import leftovers, remove_gone
+from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.storage import Output
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:

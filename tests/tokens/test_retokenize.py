@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, RunFailed
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays
 from dolmino_cli.tokens.retokenize import execute, finish, plan_retokenize, retokenize
@@ -129,7 +130,7 @@ def test_a_finished_run_is_not_done_again(shards: Path, tokenizer: Path, tmp_pat
     first = retokenize([str(shards)], **arguments)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}
     plan = plan_retokenize([str(shards)], **arguments)
-    assert plan.left == [] and list(execute(plan, workers=1)) == []
+    assert plan.left == [] and list(execute(plan, Local())) == []
     assert finish(plan) == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")} == before
 
@@ -138,7 +139,7 @@ def test_every_shard_is_reported_once(shards: Path, tokenizer: Path, tmp_path: P
     names = sorted(path.name for path in shards.iterdir())
     for workers in (1, 2):
         plan = plan_retokenize([str(shards)], tokenizer=str(tokenizer), output=str(tmp_path / str(workers)), tokens_per_file=3000)
-        assert sorted(shard.name for shard in execute(plan, workers=workers)) == names
+        assert sorted(shard.name for shard in execute(plan, Local(workers=workers))) == names
         assert plan.estimated_tokens > 0
 
 
@@ -211,7 +212,7 @@ def test_a_tokenizer_that_changes_during_the_run_stops_it(shards: Path, tmp_path
     plan = plan_retokenize([str(shards)], tokenizer=str(path), output=str(tmp_path / "out"))
     byte_level(path, size=350)
     with pytest.raises(ConfigError, match="changed while the run was going on"):
-        list(execute(plan, workers=1))
+        list(execute(plan, Local()))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
 from dolmino_cli.mix.sampling.kept import read_columns
@@ -76,7 +76,7 @@ class Survey:
 
 
 def choose(
-    mix: MixPlan, files: Sequence[SourceFile], *, seed: int, workers: int, watch: Watch = unwatched
+    mix: MixPlan, files: Sequence[SourceFile], executor: Executor, *, seed: int, watch: Watch = unwatched
 ) -> dict[str, Selection]:
     """The selection of every source of the plan, whose populations must be those of `files`. Raises DataError.
 
@@ -85,12 +85,14 @@ def choose(
     scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
     try:
         how = Survey(seed=seed, scratch=scratch, check_tokens=False, keep_taken=False)
-        return choose_and_keep(mix, files, how, workers=workers, watch=watch).selections
+        return choose_and_keep(mix, files, how, executor, watch=watch).selections
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def choose_and_keep(mix: MixPlan, files: Sequence[SourceFile], how: Survey, *, workers: int, watch: Watch = unwatched) -> Chosen:
+def choose_and_keep(
+    mix: MixPlan, files: Sequence[SourceFile], how: Survey, executor: Executor, *, watch: Watch = unwatched
+) -> Chosen:
     """As `choose`, leaving tables of the documents that may be taken (a superset of those that are) in scratch."""
     tokens, documents = (dict.fromkeys((source.name for source in mix.sources), 0) for _ in range(2))
     for file in files:
@@ -103,15 +105,16 @@ def choose_and_keep(mix: MixPlan, files: Sequence[SourceFile], how: Survey, *, w
         if how.keep_taken:
             kept[name] = range(PREFIXES if passes else kept[name].stop)
     numbered = list(enumerate(files))
-    histograms, tables = _survey(numbered, how, kept, workers=workers, watch=watch)
+    histograms, tables = _survey("survey", numbered, how, kept, executor, watch=watch)
     boundaries = {name: find_boundary(histograms[name], rest) for name, (_, rest) in wanted.items() if rest}
     if short := [name for name, boundary in boundaries.items() if boundary.prefix not in kept[name]]:
         again = [(place, file) for place, file in numbered if file.source in short]
-        _, more = _survey(again, how, dict.fromkeys(short, range(PREFIXES)), workers=workers, watch=watch)
+        _, more = _survey("survey again", again, how, dict.fromkeys(short, range(PREFIXES)), executor, watch=watch)
         tables |= more
     near: dict[str, list[BoundaryDocuments]] = {name: [] for name in boundaries}
     nearing = [_NearTask(table=table, boundary=boundaries[name]) for name in boundaries for table in tables[name]]
-    for task, found in run_tasks(_documents_near, nearing, workers=workers, preload=PRELOAD):
+    phase = Phase(name="boundary", name_of=lambda task: task.table.path.name)
+    for task, found in executor.run_tasks(_documents_near, nearing, phase=phase, preload=PRELOAD):
         near[task.table.file.source].append(found)
     selections = {}
     for source in mix.sources:
@@ -149,7 +152,13 @@ def _documents_near(task: _NearTask) -> BoundaryDocuments:
 
 
 def _survey(
-    files: Sequence[tuple[int, SourceFile]], how: Survey, kept: Mapping[str, range], *, workers: int, watch: Watch
+    named: str,
+    files: Sequence[tuple[int, SourceFile]],
+    how: Survey,
+    kept: Mapping[str, range],
+    executor: Executor,
+    *,
+    watch: Watch,
 ) -> tuple[dict[str, Histogram], dict[str, tuple[Kept, ...]]]:
     tasks = [
         SurveyTask(
@@ -170,7 +179,8 @@ def _survey(
     done = 0
     with watch("read", sum(file.array.documents for _, file in files), "documents") as say:
         say(0, "")
-        for task, surveyed in run_tasks(survey, tasks, workers=workers, preload=PRELOAD):
+        phase = Phase(name=named, name_of=lambda task: f"{task.place:06d}")
+        for task, surveyed in executor.run_tasks(survey, tasks, phase=phase, preload=PRELOAD):
             histograms[task.file.source].add(surveyed.histogram)
             tables[task.file.source][task.file.number] = surveyed.tables
             done += task.file.array.documents

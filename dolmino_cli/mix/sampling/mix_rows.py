@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
 from dolmino_cli.mix.sampling.choose import PRELOAD, Chosen, Survey, Watch, choose_and_keep, unwatched
@@ -46,6 +46,7 @@ def mix_rows(
     tokens_per_file: int,
     scratch: Path,
     budget: Budget,
+    executor: Executor,
     copy_sources: bool = False,
     reader: Reader = read_documents,
     check_tokens: bool = True,
@@ -59,13 +60,14 @@ def mix_rows(
     how = Survey(
         seed=seed, scratch=scratch, table_bytes=budget.table_bytes, check_tokens=check_tokens, copied=copied, reader=reader
     )
-    chosen = choose_and_keep(plan, files, how, workers=budget.workers, watch=watch)
+    chosen = choose_and_keep(plan, files, how, executor, watch=watch)
     tokens, documents = (sum(getattr(taken, name) for taken in chosen.selections.values()) for name in ("tokens", "documents"))
     kept = [table for tables in chosen.tables.values() for table in tables]
     row_bytes = sum(table.bytes for table in kept) / max(1, sum(table.documents for table in kept))
     budget.check_part(min(tokens, tokens_per_file), documents / tokens, row_bytes)
     parts = part_count(tokens, tokens_per_file)
-    runs = _order(chosen, seed=seed, parts=parts, scratch=scratch, budget=budget, documents=documents, watch=watch)
+    tasks = _order_tasks(chosen, seed=seed, parts=parts, scratch=scratch, budget=budget)
+    runs = _order(tasks, executor, documents=documents, watch=watch)
     assert sum(run.tokens for run in runs) == tokens, "the tokens ordered are not those chosen"
     assert sum(run.documents for run in runs) == documents, "the documents ordered are not those chosen"
     token_files = tuple(
@@ -93,19 +95,21 @@ def _memory_of_the_machine() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _order(
-    chosen: Chosen, *, seed: int, parts: int, scratch: Path, budget: Budget, documents: int, watch: Watch
-) -> tuple[Run, ...]:
+def _order_tasks(chosen: Chosen, *, seed: int, parts: int, scratch: Path, budget: Budget) -> list[OrderTask]:
     grouped = [(source, group) for source in sorted(chosen.tables) for group in groups(chosen.tables[source], budget.table_bytes)]
-    tasks = [
+    return [
         OrderTask(tables=group, selection=chosen.selections[source], seed=seed, parts=parts, path=scratch / f"{number:06d}.runs")
         for number, (source, group) in enumerate(grouped)
     ]
+
+
+def _order(tasks: Sequence[OrderTask], executor: Executor, *, documents: int, watch: Watch) -> tuple[Run, ...]:
     runs: list[Run] = []
     done = 0
     with watch("sort", documents, "documents") as say:
         say(0, "")
-        for _, sorted_runs in run_tasks(order, tasks, workers=budget.workers, preload=PRELOAD):
+        phase = Phase(name="order", name_of=lambda task: task.path.stem)
+        for _, sorted_runs in executor.run_tasks(order, tasks, phase=phase, preload=PRELOAD):
             runs += sorted_runs
             done += sum(run.documents for run in sorted_runs)
             say(done, f"{len(runs):,} runs")

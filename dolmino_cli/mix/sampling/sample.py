@@ -13,12 +13,13 @@ import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.expected import check_lock, check_second_lock
 from dolmino_cli.mix.find_lock import place_of_lock
@@ -41,7 +42,7 @@ class How:
     `copy_sources` copies what is taken of local sources to scratch, as is done with remote ones: for slow or shared disks.
     """
 
-    workers: int = 1
+    executor: Executor = field(default_factory=Local)
     memory_bytes: int = MEMORY_BYTES
     scratch: str | None = None
     copy_sources: bool = False
@@ -88,7 +89,7 @@ def sample(
     prepared = prepare(
         manifest_or_lock, arrays_root=arrays_root, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
     )
-    how = How(workers=workers, memory_bytes=memory_bytes, scratch=scratch, copy_sources=copy_sources)
+    how = How(executor=Local(workers=workers), memory_bytes=memory_bytes, scratch=scratch, copy_sources=copy_sources)
     return sample_prepared(prepared, output=output, lock_path=lock_path, how=how)
 
 
@@ -108,7 +109,7 @@ def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = 
             check_lock(prepared.lock, lock, place)
     else:
         budget = check_memory(prepared, how)
-        with folder.claim(place):
+        with how.executor.claim(place):
             lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how, budget=budget)
             place.put(name, lock.to_json())
             folder.end(place)
@@ -121,7 +122,7 @@ def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = 
 
 def check_memory(prepared: Prepared, how: How) -> Budget:
     """What the run may use. Raises ConfigError where that is too little for its workers and parts."""
-    budget = Budget(memory_bytes=how.memory_bytes, workers=how.workers)
+    budget = Budget(memory_bytes=how.memory_bytes, workers=how.executor.workers)
     part_tokens = min(prepared.request.tokens_per_file, prepared.plan.tokens)
     budget.check_part(part_tokens, documents_per_token(prepared.plan.sources))
     return budget
@@ -139,6 +140,7 @@ def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: Ho
             tokens_per_file=prepared.request.tokens_per_file,
             scratch=workspace,
             budget=budget,
+            executor=how.executor,
             copy_sources=how.copy_sources,
             watch=how.watch,
         )
@@ -176,7 +178,8 @@ def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, how: How)
     done = 0
     with how.watch("write", mixed.tokens, "tokens") as say:
         say(0, "")
-        for _, result in run_tasks(write_part, tasks(), workers=how.workers, preload=PRELOAD):
+        phase = Phase(name="write", name_of=lambda task: f"{task.part:05d}")
+        for _, result in how.executor.run_tasks(write_part, tasks(), phase=phase, preload=PRELOAD):
             written.append(result)
             done += result.part.tokens
             say(done, f"{len(written):,} parts")

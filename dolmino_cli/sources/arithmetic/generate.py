@@ -20,6 +20,7 @@ from typing import Any
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.executors.claim import claim
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.local import run_tasks
 from dolmino_cli.shards import ledger
@@ -185,6 +186,11 @@ def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> It
 
     All shards are tried; what failed is raised at the end: RunFailed, or a single failure. Finished shards are kept.
     """
+    with claim(plan.job.output):
+        yield from _execute(plan, workers, counters)
+
+
+def _execute(plan: Plan, workers: int, counters: Counters | None) -> Iterator[LedgerEntry]:
     plan.job.output.put("run.json", _summary(plan, complete=False))
     while todo := plan.next_tasks():
         failures: list[DolminoError] = []

@@ -1,8 +1,8 @@
 """Join: Stack Exchange dumps -> documents of question and accepted answer, by any number of workers, in bounded memory.
 
     plan = plan_join(["dumps/"], output="joined")
-    for dump in split_dumps(plan, workers=8): ...       # first pass over each dump: its rows sorted out onto the disk
-    for entry in join_shards(plan, workers=8): ...      # second pass: shards of documents
+    for dump in split_dumps(plan, Local(workers=8)): ...       # first pass over each dump: its rows sorted out onto the disk
+    for entry in join_shards(plan, Local(workers=8)): ...      # second pass: shards of documents
     totals = finish(plan)
 
 `join` does all four. The result does not depend on the number of workers. Documents stand in order of their answer's id.
@@ -21,7 +21,8 @@ from typing import Any
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Executor, Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import LedgerEntry
@@ -74,9 +75,10 @@ class Plan:
 def join(inputs: Sequence[str], *, workers: int = 1, **options: Any) -> dict[str, Any]:
     """Join the dumps of `inputs`; `options` are those of `plan_join`. Returns what `finish` returns."""
     plan = plan_join(inputs, **options)
-    for _ in split_dumps(plan, workers=workers):
+    executor = Local(workers=workers)
+    for _ in split_dumps(plan, executor):
         pass
-    for _ in join_shards(plan, workers=workers):
+    for _ in join_shards(plan, executor):
         pass
     return finish(plan)
 
@@ -126,39 +128,43 @@ def plan_join(
     )
 
 
-def split_dumps(plan: Plan, *, workers: int, counters: Counters | None = None) -> Iterator[Dump]:
+def split_dumps(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[Dump]:
     """The first pass over the dumps left; yields each when it is done. `join_shards` must be called after the last.
 
     All are tried: one that fails does not stop the others. What failed is raised at the end: RunFailed, or a single failure.
     """
-    plan.job.output.put("run.json", _summary(plan, complete=False))
     # The largest first: it takes longest, and alone at the end it would keep one worker only.
     by_size = sorted(plan.to_split, key=lambda dump: -dump.stored.bytes)
     jobs = [SplitTask(job=plan.job, dump=dump) for dump in by_size]
     failures: list[DolminoError] = []
-    for task, outcome in run_tasks(tasks.split, jobs, workers=workers, counters=counters, preload=PRELOAD):
-        if isinstance(outcome, DolminoError):
-            failures.append(outcome)
-        else:
-            plan.splits[task.dump.site] = outcome
-            yield task.dump
+    with executor.claim(plan.job.output):
+        plan.job.output.put("run.json", _summary(plan, complete=False))
+        phase = Phase(name="split", name_of=lambda task: task.dump.site)
+        for task, outcome in executor.run_tasks(tasks.split, jobs, phase=phase, counters=counters, preload=PRELOAD):
+            if isinstance(outcome, DolminoError):
+                failures.append(outcome)
+            else:
+                plan.splits[task.dump.site] = outcome
+                yield task.dump
     _raise(failures, "dumps")
 
 
-def join_shards(plan: Plan, *, workers: int, counters: Counters | None = None) -> Iterator[LedgerEntry]:
+def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[LedgerEntry]:
     """The second pass: the shards left; yields each one's entry when it is written. `finish` must be called after the last.
 
     Failures are raised at the end, as by `split_dumps`. A dump whose shards are all there loses its scratch files.
     """
     failures: list[DolminoError] = []
-    _close_sites(plan)
-    for task, outcome in run_tasks(tasks.join_shard, plan.to_join, workers=workers, counters=counters, preload=PRELOAD):
-        if isinstance(outcome, DolminoError):
-            failures.append(outcome)
-        else:
-            plan.shards[task.name] = outcome
-            _close_sites(plan)
-            yield outcome
+    with executor.claim(plan.job.output):
+        _close_sites(plan)
+        phase = Phase(name="join", name_of=lambda task: task.name)
+        for task, outcome in executor.run_tasks(tasks.join_shard, plan.to_join, phase=phase, counters=counters, preload=PRELOAD):
+            if isinstance(outcome, DolminoError):
+                failures.append(outcome)
+            else:
+                plan.shards[task.name] = outcome
+                _close_sites(plan)
+                yield outcome
     _raise(failures, "shards")
 
 

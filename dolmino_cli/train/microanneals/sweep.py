@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sampling import sample
@@ -86,7 +87,7 @@ def sweep(
 
 def _make(anneal: Anneal, how: How, start: object, say: Callable[[str], None]) -> Outcome:
     say(f"{anneal.name}: sampling")
-    sampling = sample.How(workers=how.workers, memory_bytes=how.memory_bytes)
+    sampling = sample.How(executor=Local(workers=how.workers), memory_bytes=how.memory_bytes)
     sample.sample_prepared(prepare(anneal.plan, arrays_root=how.arrays), output=str(anneal.folder / "mix"), how=sampling)
     mix = open_mix(str(anneal.folder / "mix"))
     write_run_file(anneal)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.keys import order_key, selection_key
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population
@@ -72,7 +73,7 @@ def plan_of(reader: Rows, share: float) -> MixPlan:
 def mixed(reader: Rows, scratch: Path, share: float, tokens_per_file: int = 300_000) -> MixedRows:
     scratch.mkdir()
     how = {"seed": 42, "tokens_per_file": tokens_per_file, "scratch": scratch, "budget": Budget()}
-    return mix_rows(plan_of(reader, share), reader.files(), reader=reader, check_tokens=False, **how)  # type: ignore[arg-type]
+    return mix_rows(plan_of(reader, share), reader.files(), reader=reader, check_tokens=False, executor=Local(), **how)  # type: ignore[arg-type]
 
 
 def order_of(rows: MixedRows) -> list[tuple[str, int, int, int]]:
@@ -132,7 +133,7 @@ def test_the_selection_alone_is_the_same_and_keeps_only_what_lies_around_its_end
         reader, scratch = Rows(lengths), tmp_path / f"alone {share}"
         scratch.mkdir()
         how = Survey(seed=42, scratch=scratch, check_tokens=False, keep_taken=False, reader=reader)
-        alone = choose_and_keep(plan_of(reader, share), reader.files(), how, workers=1)
+        alone = choose_and_keep(plan_of(reader, share), reader.files(), how, Local())
         assert alone.selections == whole.selections
         if share == 0.2:
             assert reader.read == readings * FILES

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.sources.stackexchange.join import join, join_shards, plan_join, split_dumps
 from tests.pipeline.make import read_rows, tree
 from tests.s3_server import S3Server
@@ -291,6 +292,6 @@ def test_s3_in_and_out(tmp_path: Path, s3: S3Server) -> None:
 
 def test_progress_names_each_dump_and_shard(tmp_path: Path, sites: Path) -> None:
     plan = plan_join([str(sites)], output=str(tmp_path / "out"))
-    assert sorted(dump.site for dump in split_dumps(plan, workers=1)) == [f"s{number}.com" for number in range(5)]
-    entries: list[Any] = list(join_shards(plan, workers=1))
+    assert sorted(dump.site for dump in split_dumps(plan, Local())) == [f"s{number}.com" for number in range(5)]
+    entries: list[Any] = list(join_shards(plan, Local()))
     assert sorted(entry.name for entry in entries) == [f"s{number}.com/00000" for number in range(1, 5)]

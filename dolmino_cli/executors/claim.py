@@ -1,0 +1,46 @@
+"""One process at a time directs a run: claimed, an output is not written to by a second run started by accident."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dolmino_cli.errors import RunFailed
+from dolmino_cli.executors.leases import FOLDER, Leases
+from dolmino_cli.shards.leftovers import remove_gone
+from dolmino_cli.shards.output import Output
+
+_RUN = "run"
+
+
+@contextmanager
+def claim(output: Output) -> Iterator[None]:
+    """Hold the run's lease, and remove what killed processes of this machine left unfinished.
+
+    Raises RunFailed where another process holds it, StorageError.
+    """
+    leases = Leases(output)
+    lease = leases.take(_RUN)
+    if lease is None:
+        raise RunFailed(
+            f"another run is writing to {output.root} (on {_host(leases.holder(_RUN))}); wait for it or stop it, or divide the "
+            f"work among several with --shard I/N. One that died on another machine is taken over after "
+            f"{leases.expiry_seconds:.0f} s"
+        )
+    with lease:
+        if not output.is_s3:
+            remove_gone(Path(output.root))
+        yield
+    folder = output.local_path(FOLDER)
+    if folder is not None:
+        with suppress(OSError):  # other leases are in it
+            folder.rmdir()
+
+
+def _host(holder: str | None) -> str:
+    try:
+        return str(json.loads(holder or "{}").get("host", "an unknown machine"))
+    except (ValueError, AttributeError):
+        return "an unknown machine"

@@ -1,0 +1,59 @@
+"""What every executor is: the same list of independent tasks, run on what the user has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from dolmino_cli.executors.counters import Counters
+from dolmino_cli.shards.output import Output
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One list of tasks of a run, as an executor must know it.
+
+    `name` is that of the phase, unique in its run; `name_of` gives a task's, unique in its phase and the same in every process
+    that plans the run. `recorded` looks up the result of a task that another process finished (its ledger entry, say), or
+    None; without it, an executor of several machines keeps results itself. `gathered` says that the caller needs the results
+    of all tasks, whoever did them, before it goes on; otherwise a process may end when nothing is left for it to do.
+    """
+
+    name: str
+    name_of: Callable[[Any], str] = str
+    recorded: Callable[[Any], Any | None] | None = None
+    gathered: bool = True
+
+
+class Executor(Protocol):
+    """Runs tasks. Which one, and with how many workers, never changes a byte of what is written."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once at most: what a memory budget and the cutting into tasks go by."""
+        ...
+
+    def claim(self, output: Output) -> AbstractContextManager[None]:
+        """Keep other runs from writing to `output`, where this executor is the only one to do so. Raises RunFailed."""
+        ...
+
+    def run_tasks(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        phase: Phase,
+        counters: Counters | None = None,
+        preload: Sequence[str] = (),
+    ) -> Iterator[tuple[Task, Result]]:
+        """Yield (task, result) as tasks finish, in any order; `function`, tasks and results must pickle.
+
+        `tasks` may be made as they are asked for, and may be gone through more than once. The first exception that
+        `function` raises is raised here, after the running tasks ended. `preload` are modules that workers will need.
+        """
+        ...

@@ -1,0 +1,103 @@
+"""Leases: of several processes that are given one task by accident, one does it. In the output, so that all machines see them.
+
+    leases = Leases(output)
+    lease = leases.take("shards/web-0001.jsonl")     # None: somebody else is at it
+    with lease:
+        ...
+        lease.check()                                # before anything is published: raises LeaseLost where it was taken over
+
+A lease saves work, and is not what results depend on: outputs have names and bytes that depend on the task alone, so that two
+that do write both give the same. It is kept alive by a thread; one that was not for `EXPIRY_SECONDS`, or whose process on this
+machine is gone, is taken over. Ages are by the store's own clock: machines' clocks may differ.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from types import TracebackType
+
+from dolmino_cli.errors import StorageError
+from dolmino_cli.shards.output import Output
+from dolmino_cli.shards.owner import is_gone, owner
+
+FOLDER = "leases"
+EXPIRY_SECONDS = 90.0
+_RENEWALS_PER_EXPIRY = 4
+
+
+class LeaseLost(StorageError):
+    """Another process took the task over, because this one was silent for too long."""
+
+
+class Leases:
+    """The leases of a run, as files `leases/<name>.json` of its output."""
+
+    def __init__(self, output: Output, *, expiry_seconds: float = EXPIRY_SECONDS) -> None:
+        self.output, self.expiry_seconds = output, expiry_seconds
+
+    def take(self, name: str) -> Lease | None:
+        """The lease of `name`, or None where another process that is alive, or may be, has it. Raises StorageError."""
+        file = f"{FOLDER}/{name}.json"
+        mark = json.dumps({"owner": owner(), "host": socket.gethostname()}).encode()
+        if not self.output.put_new(file, mark):
+            holder = self.holder(name)
+            if holder is not None and not self._expired(file, holder):
+                return None
+            # Of several that see it expired, one removes it; the others then find the new one.
+            if not self.output.remove_if(file, holder.encode() if holder else None) or not self.output.put_new(file, mark):
+                return None
+        return Lease(self, name, mark)
+
+    def holder(self, name: str) -> str | None:
+        """The content of a lease: JSON with `owner` and `host`; None where there is none."""
+        data = self.output.read(f"{FOLDER}/{name}.json")
+        return None if data is None else data.decode(errors="replace")
+
+    def _expired(self, file: str, holder: str) -> bool:
+        try:
+            gone = is_gone(str(json.loads(holder)["owner"]))
+        except (ValueError, KeyError, TypeError):
+            gone = None
+        if gone is not None:
+            return gone
+        age_seconds = self.output.age_seconds(file)
+        return age_seconds is not None and age_seconds > self.expiry_seconds
+
+
+class Lease:
+    """A lease that this process has. A context manager: it is given back at the end, and kept alive until then."""
+
+    def __init__(self, leases: Leases, name: str, mark: bytes) -> None:
+        self._leases, self.name, self._mark = leases, name, mark
+        self._lost = False
+        self._ended = threading.Event()
+        self._renewing = threading.Thread(target=self._keep_alive, daemon=True)
+        self._renewing.start()
+
+    def check(self) -> None:
+        """Raises LeaseLost where another process has the task now. Costs a request: for before a result is shown."""
+        if not self._lost and self._leases.holder(self.name) != self._mark.decode():
+            self._lost = True
+        if self._lost:
+            raise LeaseLost(f"{self.name}: another worker took this task over, as this one was silent for too long")
+
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(self._leases.expiry_seconds / _RENEWALS_PER_EXPIRY):
+            try:
+                self.check()
+                self._leases.output.put(f"{FOLDER}/{self.name}.json", self._mark)
+            except LeaseLost:
+                return
+            except StorageError:
+                continue  # until the store answers again; `check` says what became of it
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._renewing.join()
+        if not self._lost:
+            self._leases.output.remove_if(f"{FOLDER}/{self.name}.json", self._mark)
