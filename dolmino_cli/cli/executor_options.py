@@ -20,6 +20,14 @@ _Workers = Annotated[
     int,
     typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes; the output does not depend on it."),
 ]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do share I (from 0) of N, then help with the rest: for batch systems that start the command N times.",
+    ),
+]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
 EXECUTORS = ("local",)
 
@@ -30,6 +38,7 @@ class ExecutorOptions:
 
     workers: _Workers = 1
     executor: _Executor = "local"
+    shard: _Shard = None
 
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run."""
@@ -44,7 +53,13 @@ class ExecutorOptions:
 
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
-        return Local(workers=self.workers)
+        if self.shard is None:
+            return Local(workers=self.workers)
+        from dolmino_cli.executors.shared import Shared, parse_share
+        from dolmino_cli.shards.output import Output
+
+        index, of = parse_share(self.shard)
+        return Shared(index=index, of=of, output=Output(output), workers=self.workers)
 
 
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:

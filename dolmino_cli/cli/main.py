@@ -28,7 +28,7 @@ from dolmino_cli.cli import score as score_verb
 from dolmino_cli.cli import soup as soup_verb
 from dolmino_cli.cli import trace as trace_verb
 from dolmino_cli.cli import train as train_verb
-from dolmino_cli.errors import DolminoError
+from dolmino_cli.errors import DolminoError, LeftToOthers
 
 app = typer.Typer(
     name="dolmino",
@@ -96,6 +96,9 @@ def main() -> int:
         if stop.code == _INTERRUPTED:
             typer.echo("dolmino: stopped; run the same command again to go on", err=True)
         return stop.code if isinstance(stop.code, int) else 0
+    except LeftToOthers as left:
+        typer.echo(f"dolmino: {left}", err=True)
+        return left.exit_code
     except DolminoError as error:
         if os.environ.get("DOLMINO_DEBUG"):
             import traceback

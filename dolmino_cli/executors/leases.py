@@ -55,6 +55,11 @@ class Leases:
         data = self.output.read(f"{FOLDER}/{name}.json")
         return None if data is None else data.decode(errors="replace")
 
+    def is_free(self, name: str) -> bool:
+        """Is there none, or one whose process has ended, as far as this machine can tell? Costs a request or two."""
+        holder = self.holder(name)
+        return holder is None or self._expired(f"{FOLDER}/{name}.json", holder)
+
     def _expired(self, file: str, holder: str) -> bool:
         try:
             gone = is_gone(str(json.loads(holder)["owner"]))

@@ -28,6 +28,11 @@ class Local:
 
     workers: int = 1
 
+    @property
+    def spread(self) -> bool:
+        """As `Executor.spread`."""
+        return False
+
     def claim(self, output: Output) -> AbstractContextManager[None]:
         """As `Executor.claim`."""
         return claim(output)
