@@ -53,10 +53,12 @@ class ExecutorOptions:
 
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
-        if self.shard is None:
-            return Local(workers=self.workers)
-        from dolmino_cli.executors.shared import Shared, parse_share
+        from dolmino_cli.executors.directed import Directed
         from dolmino_cli.shards.output import Output
+
+        if self.shard is None:
+            return Directed(executor=Local(workers=self.workers), name="local", output=Output(output))
+        from dolmino_cli.executors.shared import Shared, parse_share
 
         index, of = parse_share(self.shard)
         return Shared(index=index, of=of, output=Output(output), workers=self.workers)

@@ -16,6 +16,7 @@ from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import eval as eval_verb
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import generate as generate_verbs
+from dolmino_cli.cli import jobs as jobs_verbs
 from dolmino_cli.cli import join as join_verbs
 from dolmino_cli.cli import microanneal as microanneal_verbs
 from dolmino_cli.cli import mix as mix_verbs
@@ -60,6 +61,7 @@ app.command("train")(train_verb.train)
 app.add_typer(checkpoint_verbs.app, name="checkpoint")
 app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
+app.add_typer(jobs_verbs.app, name="jobs")
 app.command("report")(report_verb.report)
 
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import DolminoError
-from dolmino_cli.executors import failures
+from dolmino_cli.executors import failures, manifest
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.executors.leases import Leases
-from dolmino_cli.executors.manifest import FOLDER
 from dolmino_cli.shards.ages import ages
 from dolmino_cli.shards.output import Output
 
@@ -58,7 +57,7 @@ class Records:
         called = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
         made_by = [__version__, called, phase.plan]
         key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:16]
-        return cls(output=output, folder=f"{FOLDER}/{phase.name}-{key}", suffix=".pickle", keeps_results=True)
+        return cls(output=output, folder=f"{manifest.FOLDER}/{phase.name}-{key}", suffix=".pickle", keeps_results=True)
 
     def file(self, name: str) -> str:
         """Of a finished task."""
@@ -80,6 +79,7 @@ class UnderLease:
     """A task's function with the task's lease around it; picklable, for workers."""
 
     function: Callable[[Any], Any]
+    phase: str
     records: Records
     expiry_seconds: float
 
@@ -89,13 +89,17 @@ class UnderLease:
         if lease is None:
             return Done(by_me=False)
         with lease:
-            if self.records.output.exists(self.records.file(piece.name)):
+            if self.records.output.exists(self.records.file(piece.name)) or self._run_has_ended():
                 return Done(by_me=False)
             result = self.function(piece.task)
             if isinstance(result, DolminoError):
                 return result
             self.records.keep(piece.name, result)
             return Done(by_me=True, result=result)
+
+    def _run_has_ended(self) -> bool:
+        """Have results been removed, because another process finished the run? Its manifest went before."""
+        return self.records.keeps_results and not manifest.exists(self.records.output, self.phase)
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -21,20 +20,23 @@ FOLDER = ".jobs"
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Of one phase. `tasks` are all of it, with those that were done before; `folder` and `suffix` say where a finished task
-    is recorded (empty: nowhere), and `done` how many the directing process knows of, where there is one. Times are UTC."""
+    """Of one phase. `tasks` are all of it, with the `done_before` that were done when it began; None where that is not known.
+
+    `folder` and `suffix` say where a finished task is recorded, for runs of several processes; otherwise the process that directs
+    the run says how many are `done`, and when it last did (`updated`). Times are UTC, ISO 8601.
+    """
 
     phase: str
-    tasks: int
-    folder: str
-    suffix: str
+    tasks: int | None
+    done_before: int
     executor: str
     host: str
     started: str
-    done_before: int = 0
-    done: int | None = None
+    folder: str = ""
+    suffix: str = ""
+    done: int = 0
     failed: int = 0
-    updated: str | None = None
+    updated: str = ""
     version: str = __version__
 
 
@@ -43,20 +45,19 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def begun(
-    phase: str, *, names: Collection[str], done: Collection[str], folder: str, suffix: str, executor: str, directed: bool
-) -> Manifest:
-    """The manifest of a phase that begins now: `names` of the tasks left to this process, `done` those that are recorded."""
+def begun(phase: str, *, tasks: int | None, done: int, executor: str, folder: str = "", suffix: str = "") -> Manifest:
+    """The manifest of a phase that begins now: `tasks` are left to do, `done` are done already."""
     return Manifest(
         phase=phase,
-        tasks=len(set(names) | set(done)),
-        folder=folder,
-        suffix=suffix,
+        tasks=None if tasks is None else tasks + done,
+        done_before=done,
         executor=executor,
         host=socket.gethostname(),
         started=now(),
-        done_before=len(done),
-        done=len(done) if directed else None,
+        folder=folder,
+        suffix=suffix,
+        done=done,
+        updated=now(),
     )
 
 

@@ -28,6 +28,7 @@ from dolmino_cli.executors.leases import EXPIRY_SECONDS, FOLDER, Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.leftovers import remove_gone
 from dolmino_cli.shards.output import Output
+from dolmino_cli.shards.storage import list_names
 
 _SHARE = re.compile(r"(\d+)/(\d+)\Z")
 _FINISH = "finish"
@@ -98,7 +99,7 @@ class _Work:
         self._share, self._phase = share, phase
         self._pieces = _pieces(tasks, phase, share)
         self._records = Records.of(share.output, phase, function)
-        self._call = UnderLease(function=function, records=self._records, expiry_seconds=share.expiry_seconds)
+        self._call = UnderLease(function=function, phase=phase.name, records=self._records, expiry_seconds=share.expiry_seconds)
         self._board = Board(records=self._records, phase=phase, expiry_seconds=share.expiry_seconds)
         self._yielded: set[str] = set()
         self._failed: dict[str, DolminoError] = {}
@@ -111,12 +112,11 @@ class _Work:
             return
         begun = manifest.begun(
             self._phase.name,
-            names={piece.name for piece in self._pieces},
-            done=self._board.done,
+            tasks=len(self._names() - self._board.done),
+            done=len(self._board.done),
+            executor=f"{self._share.of} shares",
             folder=self._records.folder,
             suffix=self._records.suffix,
-            executor=f"{self._share.of} shares",
-            directed=False,
         )
         manifest.save_new(self._share.output, begun)
 
@@ -152,7 +152,7 @@ class _Work:
             for piece, result in zip(rest, loading.map(self._result, rest), strict=True):
                 yield piece.task, result
         if not self._phase.gathered and self._names() <= self._board.done:
-            self._share.until_claim_ends.callback(_clean, self._share.output)
+            self._share.until_claim_ends.callback(_clean, self._share.output, self._phase.name)
 
     def leave(self) -> Iterator[tuple[Any, Any]]:
         """End before the run is done: with what failed here and was not done by others since. Raises LeftToOthers without."""
@@ -231,9 +231,11 @@ class _Work:
         return RunFailed(reason if piece.name in reason else f"{piece.name}: {reason}")
 
 
-def _clean(output: Output) -> None:
-    """Remove what a run that is done needs no more."""
+def _clean(output: Output, phase: str) -> None:
+    """Remove what a run that is done needs no more, with leases of processes that were killed."""
     manifest.remove_all(output)
+    for name in list_names(output.path(f"{FOLDER}/{phase}"), ".json"):
+        output.delete(f"{FOLDER}/{phase}/{name}")
     if output.is_s3:
         return
     remove_gone(Path(output.root))
