@@ -7,6 +7,8 @@
 
 By hand: `python -m tests.chaos_proxy http://127.0.0.1:9000 --port 9001 --share 0.2 --seed 7`.
 
+It also knows the conditions on writing that AWS does and rclone does not: If-None-Match of a PUT, If-Match of a DELETE.
+
 What becomes of a request depends on the seed, what is asked for, and how often that was asked before; not on the order among
 requests. So two runs that ask for the same get the same, however many workers they have, and no request fails for ever.
 """
@@ -25,9 +27,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
+
+import boto3
+from botocore.exceptions import ClientError
+
+from tests.s3_server import KEY, SECRET
 
 FAULTS = ("reset", "lost_answer", "truncate", "delay", "internal_error", "unavailable", "slow_down")
 """reset: before the store sees the request; lost_answer: after it was carried out; truncate: half of the body, then a reset."""
@@ -60,6 +69,9 @@ class ChaosProxy:
         self.counts: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.one_at_a_time = threading.Lock()
+        keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
+        self.store = boto3.client("s3", endpoint_url=f"http://{self.target}", region_name="us-east-1", **keys)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.proxy = self
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -112,7 +124,30 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in _ANSWERS:
             self._refuse(*_ANSWERS[fault])
             return
-        upstream = http.client.HTTPConnection(proxy.target, timeout=60)
+        with proxy.one_at_a_time if self._condition() else nullcontext():
+            if not self._holds():
+                self._refuse(412, "PreconditionFailed")
+                return
+            self._forward(body, fault)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815
+
+    def _condition(self) -> str | None:
+        return self.headers.get({"PUT": "If-None-Match", "DELETE": "If-Match"}.get(self.command, "-"))
+
+    def _holds(self) -> bool:
+        condition = self._condition()
+        if condition is None:
+            return True
+        bucket, _, key = unquote(self.path.lstrip("/").partition("?")[0]).partition("/")
+        try:
+            etag = self.server.proxy.store.head_object(Bucket=bucket, Key=key)["ETag"]
+        except ClientError:
+            return condition == "*"
+        return etag == condition
+
+    def _forward(self, body: bytes, fault: str | None) -> None:
+        upstream = http.client.HTTPConnection(self.server.proxy.target, timeout=60)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():  # Host as it came: it is signed
@@ -126,8 +161,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         finally:
             upstream.close()
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

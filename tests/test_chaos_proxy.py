@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dolmino_cli.shards.s3 import client
+from dolmino_cli.shards.s3_client import client
 from tests.chaos_proxy import FAULTS, ChaosProxy
 from tests.s3_server import S3Server
 
