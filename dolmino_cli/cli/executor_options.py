@@ -17,19 +17,59 @@ if TYPE_CHECKING:
     from dolmino_cli.executors.executor import Executor
 
 _Workers = Annotated[
-    int,
-    typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes; the output does not depend on it."),
+    int | None,
+    typer.Option(
+        "--workers",
+        "-w",
+        min=1,
+        metavar="N",
+        help="Worker processes; the output does not depend on it. Default: 1; on Ray one for every CPU of the cluster.",
+    ),
 ]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
-EXECUTORS = ("local",)
+_RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address", metavar="HOST:PORT|local", help="The Ray cluster. Default: RAY_ADDRESS, else that of this machine."
+    ),
+]
+_CpusPerWorker = Annotated[
+    float, typer.Option("--cpus-per-worker", min=0, metavar="N", help="CPUs that Ray keeps free for a worker.")
+]
+_GpusPerWorker = Annotated[
+    float, typer.Option("--gpus-per-worker", min=0, metavar="N", help="GPUs that Ray keeps free for every worker.")
+]
+_GpuWorkers = Annotated[
+    int,
+    typer.Option(
+        "--gpu-workers",
+        min=0,
+        metavar="N",
+        help="On Ray: more workers, with a GPU each, that score for all others what wants one (`classifier`).",
+    ),
+]
+_MemoryPerWorker = Annotated[
+    str | None, typer.Option("--memory-per-worker", metavar="SIZE", help="Memory that Ray keeps free for a worker, such as 4GiB.")
+]
+EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
     """What was asked for. `runs_tasks` makes an option of every field."""
 
-    workers: _Workers = 1
+    asked_workers: _Workers = None
     executor: _Executor = "local"
+    ray_address: _RayAddress = None
+    cpus_per_worker: _CpusPerWorker = 1.0
+    gpus_per_worker: _GpusPerWorker = 0.0
+    gpu_workers: _GpuWorkers = 0
+    memory_per_worker: _MemoryPerWorker = None
+
+    @property
+    def workers(self) -> int:
+        """Workers that were asked for; 1 where nobody did, also where the executor then takes as many as there is room for."""
+        return self.asked_workers or 1
 
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run."""
@@ -40,11 +80,36 @@ class ExecutorOptions:
 
     def make(self, output: str) -> Executor:
         """The executor that was asked for, of a run that writes to `output`. Raises ConfigError."""
-        from dolmino_cli.executors.local import Local
-
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
+        if self.executor == "ray":
+            return self._ray()
+        self._refuse_options_of_ray()
+        from dolmino_cli.executors.local import Local
+
         return Local(workers=self.workers)
+
+    def _ray(self) -> Executor:
+        from dolmino_cli.cli.amounts import parse_size
+        from dolmino_cli.executors.ray import Ray
+
+        memory = self.memory_per_worker
+        return Ray(
+            address=self.ray_address,
+            asked_workers=self.asked_workers,
+            cpus_per_worker=self.cpus_per_worker,
+            gpus_per_worker=self.gpus_per_worker,
+            memory_bytes_per_worker=parse_size("--memory-per-worker", memory) if memory else None,
+            gpu_workers=self.gpu_workers,
+        )
+
+    def _refuse_options_of_ray(self) -> None:
+        for name in ("ray_address", "cpus_per_worker", "gpus_per_worker", "gpu_workers", "memory_per_worker"):
+            if getattr(self, name) != getattr(ExecutorOptions, name):
+                option = "--" + name.replace("_", "-")
+                raise ConfigError(
+                    f"{option} says how Ray runs tasks, and they run with --executor {self.executor}; add --executor ray"
+                )
 
 
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
