@@ -17,18 +17,15 @@ from dolmino_cli.executors.ray import Ray
 from dolmino_cli.pipeline.shard_task import ShardTask
 
 
-def square(number: int) -> int:
+def square_and_die_once_of_three(task: tuple[int, str]) -> int:
+    """The first time, three kills its worker after it counted; a mark says so."""
+    number, mark = task
     advance(documents=1, bytes=number)
-    return number * number
-
-
-def square_and_die_of_three(number: int) -> int:
-    """Three kills every worker, after it counted."""
-    result = square(number)
-    if number == 3:
+    if number == 3 and not Path(mark).exists():
+        Path(mark).touch()
         time.sleep(2.5)  # until its progress was asked for
         os.kill(os.getpid(), signal.SIGKILL)
-    return result
+    return number * number
 
 
 def refuse_three(number: int) -> int:
