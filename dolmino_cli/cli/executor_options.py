@@ -21,6 +21,13 @@ _Workers = Annotated[
     typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes; the output does not depend on it."),
 ]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
+_Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector."),
+]
+_TaskLogs = Annotated[
+    bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
+]
 EXECUTORS = ("local",)
 
 
@@ -30,6 +37,8 @@ class ExecutorOptions:
 
     workers: _Workers = 1
     executor: _Executor = "local"
+    metrics: _Metrics = None
+    task_logs: _TaskLogs = False
 
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run."""
@@ -38,13 +47,32 @@ class ExecutorOptions:
 
             start_early(preload)
 
-    def make(self, output: str) -> Executor:
-        """The executor that was asked for, of a run that writes to `output`. Raises ConfigError."""
+    def make(self, output: str, *, recipe: str = "") -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
+        executor = self._make(output)
+        if self.metrics is None and not self.task_logs:
+            return executor
+        from dolmino_cli.executors.metrics import Metrics
+        from dolmino_cli.executors.watched import Watched
+
+        labels = {"verb": _verb(), "recipe": recipe, "output": output}
+        metrics = None if self.metrics is None else Metrics(self.metrics, labels)
+        return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
+
+    def _make(self, output: str) -> Executor:
         from dolmino_cli.executors.local import Local
 
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
         return Local(workers=self.workers)
+
+
+def _verb() -> str:
+    """The words of the verb that runs, such as `join stackexchange`."""
+    import click
+
+    running = click.get_current_context(silent=True)
+    return running.command_path.partition(" ")[2] if running is not None else ""
 
 
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:

@@ -58,7 +58,7 @@ def run_recipe(
 def _execute(run: Run, how: ExecutorOptions) -> None:
     counters = Counters(workers=how.workers)
     sizes = {task.shard.name: task.shard.bytes for task in run.tasks}
-    entries = execute(run, how.make(run.output), counters=counters)
+    entries = execute(run, how.make(run.output, recipe=run.recipe.name), counters=counters)
     what = "score" if not run.options.decide else "filter"
     for _ in tracked(
         entries,
