@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from dolmino_cli.cli import ray_options
+from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,29 +29,12 @@ _Workers = Annotated[
     ),
 ]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
-_RayAddress = Annotated[
+_Metrics = Annotated[
     str | None,
-    typer.Option(
-        "--ray-address", metavar="HOST:PORT|local", help="The Ray cluster. Default: RAY_ADDRESS, else that of this machine."
-    ),
+    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector."),
 ]
-_CpusPerWorker = Annotated[
-    float, typer.Option("--cpus-per-worker", min=0, metavar="N", help="CPUs that Ray keeps free for a worker.")
-]
-_GpusPerWorker = Annotated[
-    float, typer.Option("--gpus-per-worker", min=0, metavar="N", help="GPUs that Ray keeps free for every worker.")
-]
-_GpuWorkers = Annotated[
-    int,
-    typer.Option(
-        "--gpu-workers",
-        min=0,
-        metavar="N",
-        help="On Ray: more workers, with a GPU each, that score for all others what wants one (`classifier`).",
-    ),
-]
-_MemoryPerWorker = Annotated[
-    str | None, typer.Option("--memory-per-worker", metavar="SIZE", help="Memory that Ray keeps free for a worker, such as 4GiB.")
+_TaskLogs = Annotated[
+    bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
 EXECUTORS = ("local", "ray")
 
@@ -60,11 +45,13 @@ class ExecutorOptions:
 
     asked_workers: _Workers = None
     executor: _Executor = "local"
-    ray_address: _RayAddress = None
-    cpus_per_worker: _CpusPerWorker = 1.0
-    gpus_per_worker: _GpusPerWorker = 0.0
-    gpu_workers: _GpuWorkers = 0
-    memory_per_worker: _MemoryPerWorker = None
+    ray_address: RayAddress = None
+    cpus_per_worker: CpusPerWorker = 1.0
+    gpus_per_worker: GpusPerWorker = 0.0
+    gpu_workers: GpuWorkers = 0
+    memory_per_worker: MemoryPerWorker = None
+    metrics: _Metrics = None
+    task_logs: _TaskLogs = False
 
     @property
     def workers(self) -> int:
@@ -78,38 +65,36 @@ class ExecutorOptions:
 
             start_early(preload)
 
-    def make(self, output: str) -> Executor:
-        """The executor that was asked for, of a run that writes to `output`. Raises ConfigError."""
+    def make(self, output: str, *, recipe: str = "") -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
+        executor = self._make(output)
+        if self.metrics is None and not self.task_logs:
+            return executor
+        from dolmino_cli.executors.metrics import Metrics
+        from dolmino_cli.executors.watched import Watched
+
+        labels = {"verb": _verb(), "recipe": recipe, "output": output}
+        metrics = None if self.metrics is None else Metrics(self.metrics, labels)
+        return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
+
+    def _make(self, output: str) -> Executor:
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
+        of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
         if self.executor == "ray":
-            return self._ray()
-        self._refuse_options_of_ray()
+            return ray_options.make_ray(workers=self.asked_workers, **of_ray)
+        ray_options.refuse_options_of_ray(self.executor, of_ray)
         from dolmino_cli.executors.local import Local
 
         return Local(workers=self.workers)
 
-    def _ray(self) -> Executor:
-        from dolmino_cli.cli.amounts import parse_size
-        from dolmino_cli.executors.ray import Ray
 
-        memory = self.memory_per_worker
-        return Ray(
-            address=self.ray_address,
-            asked_workers=self.asked_workers,
-            cpus_per_worker=self.cpus_per_worker,
-            gpus_per_worker=self.gpus_per_worker,
-            memory_bytes_per_worker=parse_size("--memory-per-worker", memory) if memory else None,
-            gpu_workers=self.gpu_workers,
-        )
+def _verb() -> str:
+    """The words of the verb that runs, such as `join stackexchange`."""
+    import click
 
-    def _refuse_options_of_ray(self) -> None:
-        for name in ("ray_address", "cpus_per_worker", "gpus_per_worker", "gpu_workers", "memory_per_worker"):
-            if getattr(self, name) != getattr(ExecutorOptions, name):
-                option = "--" + name.replace("_", "-")
-                raise ConfigError(
-                    f"{option} says how Ray runs tasks, and they run with --executor {self.executor}; add --executor ray"
-                )
+    running = click.get_current_context(silent=True)
+    return running.command_path.partition(" ")[2] if running is not None else ""
 
 
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:

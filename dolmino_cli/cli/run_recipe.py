@@ -46,7 +46,7 @@ def run_recipe(
 
         show(prediction_table(predict(recipe, shards, options, workers=how.workers)))
         return
-    executor = how.make(output)
+    executor = how.make(output, recipe=recipe.name)
     run = plan_run(recipe, shards, output, options, executor=executor)
     for score, loaded in run.loaded.items():
         remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")

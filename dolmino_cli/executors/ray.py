@@ -80,8 +80,8 @@ class Ray:
         counters: Counters | None = None,
         preload: Sequence[str] = (),
     ) -> Iterator[tuple[Task, Result]]:
-        """As `Executor.run_tasks`. A worker that dies is replaced and its task given again; a task that three workers died of
-        gives RunFailed as its result. Raises ConfigError where there is no cluster, RunFailed where its nodes do not fit.
+        """As `Executor.run_tasks`. A worker that dies is replaced and its task given again; a task that too many die of has
+        WorkersKilled as its result. Raises ConfigError where there is no cluster, RunFailed where its nodes do not fit.
         """
         connect(self.address)
         if self._pool is None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dolmino_cli.errors import RunFailed, first_line
+from dolmino_cli.executors.failures import MOST_DEATHS
 from dolmino_cli.executors.ray_cluster import check_started, import_ray
-from dolmino_cli.executors.ray_pool import TRIES, start
+from dolmino_cli.executors.ray_pool import start
 from dolmino_cli.executors.ray_worker import Driver, Outcome
 
 _RESTARTS = 1000  # of a node that comes and goes, over days
@@ -26,7 +27,7 @@ class RayGpus:
         """As many workers with one GPU each; they begin as soon as the cluster has room for them."""
         # What they are given changes nothing but their answer, so that Ray itself may give it again after a death.
         resources = {"CPU": 1.0, "GPU": 1.0, "memory": 0.0}
-        actors = [start(Driver.here(), resources, restarts=_RESTARTS, tries=TRIES - 1) for _ in range(count)]
+        actors = [start(Driver.here(), resources, restarts=_RESTARTS, tries=MOST_DEATHS - 1) for _ in range(count)]
         return RayGpus(actors=actors)
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -37,11 +38,11 @@ class RayGpus:
         # Processes begin at different workers, and then take turns: each worker has the same number of callers waiting.
         actor = self.actors[(os.getpid() + _turn) % len(self.actors)]
         try:
-            outcome: Outcome = ray.get(actor.run.remote(function, *arguments))
+            outcome: Outcome = ray.get(actor.run.remote(0, function, *arguments))
         except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
-            raise RunFailed(f"a Ray worker with a GPU died {TRIES} times of one batch ({first_line(error)})") from None
+            raise RunFailed(f"a Ray worker with a GPU died {MOST_DEATHS} times of one batch ({first_line(error)})") from None
         if outcome.error is not None:
             raise outcome.error
         return outcome.result

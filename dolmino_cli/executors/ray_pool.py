@@ -15,12 +15,12 @@ import dolmino_cli
 from dolmino_cli.errors import RunFailed, first_line
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.failures import MOST_DEATHS, WorkersKilled
 from dolmino_cli.executors.ray_cluster import check_started, import_ray
 from dolmino_cli.executors.ray_worker import Driver, Outcome, Worker
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
 _PROGRESS_EVERY_SECONDS = 2.0
 _WARN_AFTER_SECONDS = 30.0
 _PROGRESS = "progress"
@@ -88,7 +88,7 @@ class Pool:
     def run(
         self, function: Callable[[Any], Any], tasks: Iterable[Any], *, phase: Phase, counters: Counters
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield (task, result) as tasks finish; a task that its workers die of `TRIES` times gives RunFailed as its result.
+        """Yield (task, result) as tasks finish; a task that `MOST_DEATHS` workers died of has WorkersKilled as its result.
 
         What a task raises is raised here after the running ones ended.
         """
@@ -98,7 +98,7 @@ class Pool:
                 self._hand_out(function, left)
                 self._grow(left)
                 for given, outcome in self._arrived(left, phase, counters):
-                    if isinstance(outcome, RunFailed):
+                    if isinstance(outcome, WorkersKilled):
                         yield given.task, outcome
                     elif outcome.error is None:
                         yield given.task, outcome.result
@@ -126,7 +126,7 @@ class Pool:
                 enough = 1 if depth == 1 else self.size
                 if member.ready and len(member.given) < depth and left.has(enough):
                     given = left.take()
-                    reference = member.actor.run.remote(function, given.task)
+                    reference = member.actor.run.remote(given.deaths, function, given.task)
                     member.given.append((reference, given))
                     self._of[reference] = member
 
@@ -145,7 +145,7 @@ class Pool:
             have = ", ".join(f"{name} {there.get(name, 0):g}" for name in ("CPU", "GPU", "memory"))
             log.warning("still waiting for a Ray worker: each needs %s; the whole cluster has %s", asked, have)
 
-    def _arrived(self, left: _Left, phase: Phase, counters: Counters) -> Iterator[tuple[_Given, Outcome | RunFailed]]:
+    def _arrived(self, left: _Left, phase: Phase, counters: Counters) -> Iterator[tuple[_Given, Outcome | WorkersKilled]]:
         """What has come in, after a wait for the next; workers that died are taken account of."""
         self._ask_for_progress()
         found, _ = self._ray.wait(list(self._of), num_returns=1, timeout=_PROGRESS_EVERY_SECONDS)
@@ -176,11 +176,11 @@ class Pool:
 
     def _lost(
         self, member: _Member, error: Exception, left: _Left, phase: Phase, counters: Counters
-    ) -> Iterator[tuple[_Given, Outcome | RunFailed]]:
+    ) -> Iterator[tuple[_Given, Outcome | WorkersKilled]]:
         """A worker that is gone: what it had finished is taken, the task that it was at is held against it, the rest is not."""
         if not member.ready:
             self._failed_starts += 1
-            if self._failed_starts >= TRIES:
+            if self._failed_starts >= MOST_DEATHS:
                 raise RunFailed(
                     f"Ray workers do not start ({_why(error)}); is dolmino {dolmino_cli.__version__} installed on every node?"
                 )
@@ -196,10 +196,11 @@ class Pool:
             left.put_back(given)
         for given in lost[:1]:
             given.deaths += 1
-            if given.deaths < TRIES:
+            if given.deaths < MOST_DEATHS:
+                counters.retries += 1
                 left.put_back(given)
             else:
-                yield given, RunFailed(f"{phase.name_of(given.task)}: its worker died {TRIES} times ({_why(error)})")
+                yield given, WorkersKilled(phase.name_of(given.task), deaths=given.deaths, how=_why(error))
 
     def _ask_for_progress(self) -> None:
         now = time.monotonic()
@@ -228,9 +229,7 @@ def _actor_class() -> Any:
 
 def _count(member: _Member, total: tuple[int, int], counters: Counters) -> None:
     """Add what a worker did since it last said so; a worker that died takes back what was of no finished task."""
-    for counter, before, now in zip((counters.documents, counters.bytes), member.said, total, strict=True):
-        with counter.get_lock():
-            counter.value += now - before
+    counters.add(0, documents=total[0] - member.said[0], bytes=total[1] - member.said[1])
     member.said = total
 
 
@@ -242,5 +241,5 @@ def _why(error: Exception) -> str:
     if "node has died" in said or "node died" in said:
         return "its node was lost"
     if "OUT_OF_MEMORY" in said or "low on memory" in said:
-        return "Ray ended it, as its node was low on memory"
-    return "killed, by hand or for want of memory" if "SYSTEM_ERROR" in said else first_line(error)
+        return "ended by Ray, its node being low on memory"
+    return "killed" if "SYSTEM_ERROR" in said else first_line(error)

@@ -14,6 +14,7 @@ from typing import Any
 import dolmino_cli
 from dolmino_cli.executors import counters
 from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.worker import begin, take_one_thread
 
 # Who may read and write where, and with which caches: a family that the driver has set any of is taken from it as a whole.
 _FAMILIES = ("AWS_", "HF_", "HUGGING_FACE_", "DOLMINO_")
@@ -82,8 +83,9 @@ class Worker:
             sees_output=self._driver.marker is None or Path(self._driver.marker).exists(),
         )
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Outcome:
-        """Do a task. What it raises is handed over whole: Ray would make a traceback of it."""
+    def run(self, deaths: int, function: Callable[..., Any], *arguments: Any) -> Outcome:
+        """Do a task that `deaths` workers died of. What it raises is handed over whole: Ray would make a traceback of it."""
+        begin(deaths)
         try:
             return Outcome(result=function(*arguments), progress=self.progress())
         except Exception as error:  # noqa: BLE001 — raised again by the driver
@@ -102,5 +104,4 @@ def _adopt(environment: Mapping[str, str]) -> None:
     # Scratch is a node's own: the driver's folder only where the node has it.
     if "TMPDIR" in environment and Path(environment["TMPDIR"]).is_dir():
         os.environ["TMPDIR"] = environment["TMPDIR"]
-    # Worker processes are the parallelism: libraries must not start a thread per core inside each.
-    os.environ |= {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    take_one_thread()

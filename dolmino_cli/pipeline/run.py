@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
@@ -105,22 +106,14 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
     All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure,
     that failure) is raised.
     """
-    output, failures = Output(run.output), list[DolminoError]()
+    output, phase = Output(run.output), _phase(run)
     with executor.claim(output):
         output.put("run.json", _summary(run, complete=False))
-        for task, outcome in executor.run_tasks(_attempt, run.tasks, phase=_phase(run), counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                run.finished[task.shard.name] = outcome
-                yield outcome
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(
-            f"{len(failures)} of {len(run.tasks)} shards failed; the others are done and skipped on a rerun:\n{lines}"
-        )
+        for task, entry in attempt_all(
+            executor, run_shard, run.tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+        ):
+            run.finished[task.shard.name] = entry
+            yield entry
 
 
 def finish(run: Run) -> None:
@@ -151,14 +144,6 @@ def _phase(run: Run) -> Phase:
         recorded=lambda task: load(output, task.shard.name),
         gathered=False,
     )
-
-
-def _attempt(task: ShardTask) -> LedgerEntry | DolminoError:
-    """A task's entry, or what it failed with: one bad shard must not stop the rest."""
-    try:
-        return run_shard(task)
-    except DolminoError as error:
-        return error
 
 
 def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:

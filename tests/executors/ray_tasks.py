@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import DataError
+from dolmino_cli.executors.attempt import Named
 from dolmino_cli.executors.counters import advance
 from dolmino_cli.executors.ray import Ray
-from dolmino_cli.pipeline.shard_task import ShardTask
 
 
 def square_and_die_once_of_three(task: tuple[int, str]) -> int:
@@ -59,7 +59,7 @@ class Disturbed:
     waits_on_node: str | None = None
     """On this node nothing ever ends."""
 
-    def __call__(self, task: ShardTask) -> Any:
+    def __call__(self, task: Named) -> Any:
         import ray
 
         from dolmino_cli.pipeline import shard_task
@@ -67,7 +67,7 @@ class Disturbed:
         if self.waits_on_node == ray.get_runtime_context().get_node_id():
             Path(self.folder, "waits").touch()
             time.sleep(600)
-        name, real = task.shard.name, shard_task.save
+        name, real = task.name, shard_task.save
 
         def save(*given: Any) -> None:
             for number in range(self.kills.get(name, 0)):
