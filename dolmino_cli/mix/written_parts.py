@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -61,8 +62,9 @@ def forget_all(output: Output) -> None:
     for name in storage.list_names(output.path(_FOLDER), ".json"):
         output.delete(f"{_FOLDER}/{name}")
     folder = output.local_path(_FOLDER)
-    if folder is not None and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    if folder is not None:
+        with suppress(OSError):  # it is not there, or there are entries in it that another process wrote
+            folder.rmdir()
 
 
 def _entry_name(part: str) -> str:
