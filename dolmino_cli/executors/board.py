@@ -6,7 +6,7 @@ import hashlib
 import json
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,10 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """Where finished tasks of a phase are recorded: the caller's own records, or results that are kept as pickles."""
+    """Where finished tasks of a phase are recorded: in the caller's own records, or as pickles of their results.
+
+    `folder` is empty where only the caller knows how to look its records up.
+    """
 
     output: Output
     folder: str
@@ -54,6 +57,7 @@ class Records:
         """The phase's. Pickles of another plan, function or version lie elsewhere and are never found."""
         if phase.recorded is not None:
             return cls(output=output, folder=phase.folder, suffix=".json", keeps_results=False)
+        function = getattr(function, "function", function)  # inside of Attempt
         called = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
         made_by = [__version__, called, phase.plan]
         key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:16]
@@ -62,6 +66,10 @@ class Records:
     def file(self, name: str) -> str:
         """Of a finished task."""
         return f"{self.folder}/{name}{self.suffix}"
+
+    def has(self, name: str) -> bool:
+        """Is the task recorded, as far as a look without the caller tells? One request."""
+        return bool(self.folder) and self.output.exists(self.file(name))
 
     def keep(self, name: str, result: Any) -> None:
         """Record the result, where the task itself does not."""
@@ -89,7 +97,7 @@ class UnderLease:
         if lease is None:
             return Done(by_me=False)
         with lease:
-            if self.records.output.exists(self.records.file(piece.name)) or self._run_has_ended():
+            if self.records.has(piece.name) or self._run_has_ended():
                 return Done(by_me=False)
             result = self.function(piece.task)
             if isinstance(result, DolminoError):
@@ -108,6 +116,7 @@ class Board:
 
     records: Records
     phase: Phase
+    pieces: Sequence[Piece]
     expiry_seconds: float
 
     def __post_init__(self) -> None:
@@ -128,9 +137,16 @@ class Board:
             f"{self.phase.name}/{name}": age for name, age in ages(output, f"{LEASES}/{self.phase.name}", ".json").items()
         }
         self._first_seen = {name: self._first_seen.get(name, started) for name in self._held}
-        self.done = set(ages(output, self.records.folder, self.records.suffix))
+        self.done |= self._look_at_records()
         self.failed = self._look_at_failures()
         self.seconds = time.monotonic() - started
+
+    def _look_at_records(self) -> set[str]:
+        if self.records.folder:
+            return set(ages(self.records.output, self.records.folder, self.records.suffix))
+        assert self.phase.recorded is not None, "results are kept in a folder where nobody else records them"
+        unknown = {piece.name: piece.task for piece in self.pieces if piece.name not in self.done}
+        return {name for name, task in unknown.items() if self.phase.recorded(task) is not None}
 
     def _look_at_failures(self) -> dict[str, failures.Failure]:
         looked, self._looked_at_failures = self._looked_at_failures, time.monotonic()
@@ -161,13 +177,6 @@ class Board:
         """Has it failed so often that it is not tried again? Of its own share, a process tries once more what failed before."""
         failure = self.failed.get(piece.name)
         return failure is not None and failure.tries >= MOST_TRIES and not (piece.own and self._as_before(piece))
-
-    def note(self, piece: Piece, error: DolminoError) -> None:
-        """Record that the task failed here."""
-        failure = self.failed.get(piece.name)
-        if failure is not None and failure.tries >= MOST_TRIES and self._as_before(piece):
-            failures.forget(self.records.output, piece.name)  # tries are counted anew
-        failures.note(self.records.output, task=piece.name, phase=self.phase.name, reason=str(error))
 
     def _as_before(self, piece: Piece) -> bool:
         """Has it not failed again since this process began?"""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import manifest
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase, Result, Task
+from dolmino_cli.executors.watched import known_length
 from dolmino_cli.shards.ages import ages
 from dolmino_cli.shards.output import Output
 
@@ -31,9 +33,12 @@ class Directed:
         return self.executor.workers
 
     @property
-    def spread(self) -> bool:
-        """As `Executor.spread`."""
-        return self.executor.spread
+    def several_machines(self) -> bool:
+        """As `Executor.several_machines`."""
+        return self.executor.several_machines
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.executor, name)
 
     def claim(self, output: Output) -> AbstractContextManager[None]:
         """As `Executor.claim`."""
@@ -49,8 +54,8 @@ class Directed:
         preload: Sequence[str] = (),
     ) -> Iterator[tuple[Task, Result]]:
         """As `Executor.run_tasks`. The phase's manifest is there meanwhile, and stays where not all tasks were done."""
-        before = len(ages(self.output, phase.folder, ".json")) if phase.recorded is not None else 0
-        left = len(tasks) if isinstance(tasks, Sized) else None
+        before = len(ages(self.output, phase.folder, ".json")) if phase.folder else 0
+        left = known_length(tasks)
         said = manifest.begun(phase.name, tasks=left, done=before, executor=self.name)
         manifest.save(self.output, said)
         done, failed, at = before, 0, time.monotonic()

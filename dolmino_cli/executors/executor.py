@@ -20,19 +20,27 @@ class Phase:
 
     `name` is that of the phase, unique in its run; `name_of` gives a task's, unique in its phase and the same in every process
     that plans the run. `recorded` looks up the result of a task that another process finished (its ledger entry, say), or
-    None, and `<folder>/<name>.json` of the output is then there, so that one listing tells what is done. Without it, an
-    executor of several processes keeps results itself; they are taken for another run's where `plan`, a hash of all that
-    results depend on besides the task's name, is another. `gathered` says that the caller needs the results of all tasks,
-    whoever did them, before it goes on; otherwise (the last phase of a run) a process may end when nothing is left for it to
-    do, by LeftToOthers, and only one of them has all results.
+    None; with `folder`, `<folder>/<name>.json` of the output is then there, so that one listing tells what is done instead of
+    a look at each. Without `recorded`, an executor of several processes keeps results itself; they are taken for another
+    run's where `plan`, a hash of all that results depend on besides the task's name, is another. `gathered` says that the
+    caller needs the results of all tasks, whoever did them, before it goes on; otherwise (the last phase of a run) a process
+    may end when nothing is left for it to do, by LeftToOthers, and only one of them has all results.
     """
 
     name: str
     name_of: Callable[[Any], str] = str
     recorded: Callable[[Any], Any | None] | None = None
-    folder: str = "ledger"
+    folder: str = ""
     plan: str = ""
     gathered: bool = True
+
+
+class Elsewhere(Protocol):
+    """Calls functions in other processes, which have what a worker's lacks: a GPU. Pickles, and any worker may use it."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`; all of them and the result must pickle. Raises what `function` raises, and RunFailed."""
+        ...
 
 
 class Executor(Protocol):
@@ -44,8 +52,8 @@ class Executor(Protocol):
         ...
 
     @property
-    def spread(self) -> bool:
-        """Do several processes direct the run, or tasks run on other machines? What tasks hand on must lie where all see it."""
+    def several_machines(self) -> bool:
+        """May tasks run on other machines, or several processes direct the run? Files between phases: where all see them."""
         ...
 
     def claim(self, output: Output) -> AbstractContextManager[None]:
@@ -68,3 +76,9 @@ class Executor(Protocol):
         `preload` are modules that workers will need. Raises LeftToOthers, see Phase.
         """
         ...
+
+
+def elsewhere(executor: Executor) -> Elsewhere | None:
+    """Where `executor` does what wants a GPU; None where its workers do everything themselves. Starts what is needed for it."""
+    found: Elsewhere | None = getattr(executor, "elsewhere", None)
+    return found

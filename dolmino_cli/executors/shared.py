@@ -60,8 +60,8 @@ class Shared:
     until_claim_ends: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
 
     @property
-    def spread(self) -> bool:
-        """As `Executor.spread`."""
+    def several_machines(self) -> bool:
+        """As `Executor.several_machines`."""
         return True
 
     @contextmanager
@@ -100,7 +100,7 @@ class _Work:
         self._pieces = _pieces(tasks, phase, share)
         self._records = Records.of(share.output, phase, function)
         self._call = UnderLease(function=function, phase=phase.name, records=self._records, expiry_seconds=share.expiry_seconds)
-        self._board = Board(records=self._records, phase=phase, expiry_seconds=share.expiry_seconds)
+        self._board = Board(records=self._records, phase=phase, pieces=self._pieces, expiry_seconds=share.expiry_seconds)
         self._yielded: set[str] = set()
         self._failed: dict[str, DolminoError] = {}
         self._given_up: dict[str, float] = {}
@@ -151,8 +151,12 @@ class _Work:
         with ThreadPoolExecutor(_LOADED_AT_ONCE) as loading:
             for piece, result in zip(rest, loading.map(self._result, rest), strict=True):
                 yield piece.task, result
-        if not self._phase.gathered and self._names() <= self._board.done:
+        if not self._names() <= self._board.done:
+            return
+        if not self._phase.gathered:
             self._share.until_claim_ends.callback(_clean, self._share.output, self._phase.name)
+        elif not self._records.keeps_results:
+            manifest.remove(self._share.output, self._phase.name)
 
     def leave(self) -> Iterator[tuple[Any, Any]]:
         """End before the run is done: with what failed here and was not done by others since. Raises LeftToOthers without."""
@@ -184,7 +188,6 @@ class _Work:
 
     def _take(self, piece: Piece, outcome: Done | DolminoError) -> Iterator[tuple[Any, Any]]:
         if isinstance(outcome, DolminoError):
-            self._board.note(piece, outcome)
             self._failed[piece.name] = outcome
         elif outcome.by_me:
             self._board.forget(piece)
@@ -196,7 +199,7 @@ class _Work:
     def _look(self) -> None:
         """Look at the board anew. The process that finishes the run removes the manifest, and then results that were kept."""
         self._board.look()
-        self._run_has_ended = not manifest.exists(self._share.output, self._phase.name)
+        self._run_has_ended = not self._phase.gathered and not manifest.exists(self._share.output, self._phase.name)
 
     def _left(self) -> list[Piece]:
         """Neither done nor failed for good."""

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
@@ -156,17 +157,22 @@ def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None)
 def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Iterator[Shard]:
     left = plan.left
     # Scratch is this machine's: only this process could put shards together that others had encoded.
-    in_one_go = executor.spread or executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
-    failures: list[DolminoError] = []
+    in_one_go = executor.several_machines or executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
     announced = False
     _remove(plan.job.scratch)
     try:
-        pieces = _tasks(plan.job, left, in_one_go)
-        for task, outcome in executor.run_tasks(tasks.run, pieces, phase=_phase(plan), counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-                continue
+        pieces, phase = _tasks(plan.job, left, in_one_go), _phase(plan)
+        for task, outcome in attempt_all(
+            executor,
+            tasks.run,
+            pieces,
+            phase=_phase(plan),
+            what="tasks",
+            output=plan.job.output,
+            counters=counters,
+            preload=PRELOAD,
+        ):
             if executor.workers > 1 and not announced:
                 announced = _announce(outcome.engine, plan)
             if outcome.entry is not None:
@@ -180,11 +186,6 @@ def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Itera
             yield task.group.shards[task.shard or 0]
     finally:
         _remove(plan.job.scratch)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(f"{len(failures)} tasks failed; finished groups are kept and skipped on a rerun:\n{lines}")
 
 
 def finish(plan: Plan) -> TokenArrays:
@@ -222,7 +223,7 @@ def _phase(plan: Plan) -> Phase:
         entry = ledger.load(plan.job.output, task.group.name)
         return None if entry is None else tasks.outcome_of(entry)
 
-    return Phase(name="retokenize", name_of=lambda task: task.name, recorded=recorded, gathered=False)
+    return Phase(name="retokenize", name_of=lambda task: task.name, recorded=recorded, folder="ledger", gathered=False)
 
 
 def _tasks(job: Job, groups: Sequence[Group], in_one_go: bool) -> Iterator[Task]:
