@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from dolmino_cli.cli import ray_options
+from dolmino_cli.cli import ray_options, slurm_options
+from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
+from dolmino_cli.cli.slurm_options import ArraySize, Detach, JobFolder, SlurmOption, TimeLimit
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ _Metrics = Annotated[
 _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
-EXECUTORS = ("local", "ray")
+EXECUTORS = ("local", "ray", "slurm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,11 @@ class ExecutorOptions:
     gpu_workers: GpuWorkers = 0
     memory_per_worker: MemoryPerWorker = None
     shard: _Shard = None
+    array_size: ArraySize = None
+    time_limit: TimeLimit = None
+    slurm_option: SlurmOption = None
+    job_folder: JobFolder = None
+    detach: Detach = False
     metrics: _Metrics = None
     task_logs: _TaskLogs = False
 
@@ -114,6 +122,42 @@ class ExecutorOptions:
         return Local(workers=self.workers)
 
 
+def _on_slurm(verb: Callable[..., None], given: dict[str, Any], how: ExecutorOptions) -> None:
+    """The verb as a job array; when that has ended, the verb over the finished output, for what it shows. Raises ConfigError."""
+    from dolmino_cli.cli.run_slurm import array_job, element_command, run_array
+
+    if how.shard is not None:
+        raise ConfigError("--shard is for batch systems that start the command N times; --executor slurm gives shares itself")
+    output = given.get("output")
+    if output is None:
+        raise ConfigError(f"--executor slurm: {_verb()} has no --output that processes could divide; leave it out")
+    of_slurm = {name: getattr(how, name) for name in slurm_options.DEFAULTS}
+    detach = of_slurm.pop("detach")
+    ray_options.refuse_options_of_ray("slurm", {"cpus_per_worker": how.cpus_per_worker, "gpu_workers": how.gpu_workers})
+    of_this_process = _options_of("executor", "asked_workers", "memory_per_worker", *slurm_options.DEFAULTS)
+    job = array_job(
+        verb=_verb(),
+        command=element_command(sys.argv, without={"--dry-run": False, **of_this_process}),
+        output=output,
+        workers=how.workers,
+        memory_bytes_per_worker=parse_size("--memory-per-worker", how.memory_per_worker) if how.memory_per_worker else None,
+        **of_slurm,
+    )
+    here = ExecutorOptions(metrics=how.metrics)
+    if given.get("dry_run"):
+        verb(**given, how=here)
+        typer.echo(job.script())
+    elif run_array(job, output=output, detach=detach):
+        verb(**given, how=here)
+
+
+def _options_of(*fields: str) -> dict[str, bool]:
+    """The options (`--workers`, `-w`) of these fields of ExecutorOptions, and of each whether a value follows it."""
+    hints = get_type_hints(ExecutorOptions, include_extras=True)
+    found = [(get_args(hints[field])[0], get_args(hints[field])[1]) for field in fields]
+    return {option: kind is not bool for kind, declared in found for option in declared.param_decls}
+
+
 def _verb() -> str:
     """The words of the verb that runs, such as `join stackexchange`."""
     import click
@@ -136,7 +180,11 @@ def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def with_options(**given: Any) -> None:
         how = ExecutorOptions(**{name: given.pop(name) for name in options})
-        verb(**given, how=how)
+        if how.executor == "slurm":
+            _on_slurm(verb, given, how)
+        else:
+            slurm_options.refuse_options_of_slurm(how.executor, how)
+            verb(**given, how=how)
 
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in of_verb.parameters.items() if name != "how"

@@ -167,7 +167,7 @@ def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Itera
             executor,
             tasks.run,
             pieces,
-            phase=_phase(plan),
+            phase=phase,
             what="tasks",
             output=plan.job.output,
             counters=counters,
