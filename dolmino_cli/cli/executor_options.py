@@ -155,7 +155,8 @@ def _options_of(*fields: str) -> dict[str, bool]:
     """The options (`--workers`, `-w`) of these fields of ExecutorOptions, and of each whether a value follows it."""
     hints = get_type_hints(ExecutorOptions, include_extras=True)
     found = [(get_args(hints[field])[0], get_args(hints[field])[1]) for field in fields]
-    return {option: kind is not bool for kind, declared in found for option in declared.param_decls}
+    # In an annotation, Typer takes the first name for the default until it reads the signature.
+    return {option: kind is not bool for kind, one in found for option in (one.default, *(one.param_decls or ()))}
 
 
 def _verb() -> str:

@@ -54,8 +54,8 @@ class ArrayJob:
             *([f"--time={self.time}"] if self.time else []),
             "--requeue",
             "--open-mode=append",
-            f"--chdir={self.working_folder}",
-            f"--output={self.job_folder}/%A_%a.log",
+            f"--chdir={_quoted(self.working_folder)}",
+            f"--output={_quoted(self.job_folder / '%A_%a.log')}",
             "--export=ALL",
             *self.options,
         ]
@@ -71,6 +71,12 @@ class ArrayJob:
                 "",
             ]
         )
+
+
+def _quoted(path: Path) -> str:
+    """As sbatch reads it in a script's options."""
+    text = str(path)
+    return f'"{text}"' if any(character.isspace() for character in text) else text
 
 
 @dataclass(frozen=True, kw_only=True)

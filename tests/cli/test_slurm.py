@@ -60,14 +60,14 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256(data).hexdigest() for name, data in tree(folder).items() if not name.startswith("jobs/")}
 
 
-SLURM = ("--executor", "slurm", "--array-size", 3, "--workers", 2)
+SLURM = ("--executor", "slurm", "--array-size", 3, "--workers", 1)
 
 
 def job_number(process: subprocess.Popen[str]) -> str:
     """Of the job that a process says that it submitted."""
     assert process.stderr is not None
     for said in iter(process.stderr.readline, ""):
-        found = re.match(r"Slurm job (\d+): 3 x 2 CPUs", said)
+        found = re.match(r"Slurm job (\d+): 3 x 1 CPUs", said)
         if found:
             return found.group(1)
     raise AssertionError("no job was submitted")
@@ -148,7 +148,7 @@ def test_failures_and_refusals_of_elements_are_said(tmp_path: Path, inputs: Path
     assert code == 1
     assert "dolmino: error: 1 tasks failed; the others are done and skipped on a rerun:" in err
     assert "bad.jsonl:1: invalid JSON" in err
-    assert err.count("Slurm job ") == 1  # not tried again
+    assert err.count("x 1 CPUs") == 1  # not tried again
     code, _, err = end(start(*run, "--set", "nothing.at_least=1", **cluster.environment))
     assert code == 1
     assert "and the run is not done; they said:" in err
@@ -179,7 +179,7 @@ def test_the_script_can_be_read_before(
         "--requeue",
         "--partition=cpu",
         "--account=me",
-        f"--output={tmp_path}/out dir/jobs/%A_%a.log",
+        f'--output="{tmp_path}/out dir/jobs/%A_%a.log"',
     ):
         assert f"#SBATCH {option}" in lines
     assert lines[-2].endswith(

@@ -167,7 +167,7 @@ def _free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in sockets]
 
 
-def _wait_for_end(pid: int, seconds: float = 10) -> None:
+def _wait_for_end(pid: int, seconds: float = 1) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
