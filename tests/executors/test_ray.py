@@ -29,7 +29,7 @@ from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.executors import ray_tasks
-from tests.pipeline.make import read_json, write_shard
+from tests.pipeline.make import read_json, tree, write_shard
 from tests.stages.classifier_model import texts
 
 ray = pytest.importorskip("ray", reason="needs the extra [ray]")
@@ -200,6 +200,7 @@ def test_progress_counts_every_document_once(cluster: Any, tmp_path: Path) -> No
     assert counters.read() == (6, 0 + 1 + 2 + 3 + 4 + 5) and counters.retries == 1
 
 
+@pytest.mark.slow  # two processes import torch
 def test_measures_that_want_a_gpu_are_done_where_there_is_one(
     cluster: Any, inputs: Path, edu_model: Path, tmp_path: Path
 ) -> None:
