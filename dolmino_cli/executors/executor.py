@@ -46,6 +46,11 @@ class Executor(Protocol):
         """How many tasks run at once at most: what a memory budget and the cutting into tasks go by."""
         ...
 
+    @property
+    def several_machines(self) -> bool:
+        """May tasks run on other machines than this one? Then files between phases must lie where all of them see them."""
+        ...
+
     def claim(self, output: Output) -> AbstractContextManager[None]:
         """Keep other runs from writing to `output`, where this executor is the only one to do so. Raises RunFailed."""
         ...
