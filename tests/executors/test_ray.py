@@ -298,6 +298,17 @@ def test_a_node_that_does_not_fit_is_refused() -> None:
         check_started(blind, "/shared/out")
 
 
+def test_the_cluster_in_the_docs_is_one_that_ray_can_launch() -> None:
+    import jsonschema
+    import yaml
+
+    given = yaml.safe_load((ROOT / "docs/ray/cluster.yaml").read_text())
+    jsonschema.validate(given, json.loads((Path(ray.__file__).parent / "autoscaler/ray-schema.json").read_text()))
+    kinds = given["available_node_types"]
+    assert given["head_node_type"] in kinds and kinds["gpu"]["node_config"]["IamInstanceProfile"]
+    assert sum(kind.get("max_workers", 0) for kind in kinds.values()) == given["max_workers"]
+
+
 def test_options_of_ray_are_refused_elsewhere(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
