@@ -130,7 +130,7 @@ def test_a_damaged_archive_gives_one_line(
         (["absent", "-o", "out"], "absent: there is no such file or folder"),
         (["in", "-o", "out", "--profile", "olmo"], "--profile 'olmo': allowed: paper, ai2"),
         (["in", "-o", "gs://x/y"], "cannot write to 'gs://x/y'"),
-        (["in", "-o", "out", "--scratch", "s3://x/y"], "--scratch 's3://x/y': give a local folder"),
+        (["in", "-o", "out", "--scratch", "s3://x/y"], "--scratch 's3://x/y': it must be on the local disk"),
     ],
 )
 def test_a_wrong_request_exits_with_2(
