@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.names import documents_name
+from dolmino_cli.pipeline.placed import placed
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
@@ -52,8 +54,8 @@ class Run:
         return summed
 
 
-def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options) -> Run:
-    """Prepare the measures and find which shards are left to do.
+def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options, *, executor: Executor | None = None) -> Run:
+    """Prepare the measures and find which shards are left to do; those that want a GPU where `executor` has some.
 
     Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
     what changed.
@@ -61,11 +63,12 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     if not options.decide and not recipe.measures:
         raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
     _refuse_clashing_names(shards, options)
-    loaded = prepare(recipe, options)
+    as_run = placed(recipe, executor) if executor is not None and not options.scores else recipe
+    loaded = prepare(as_run, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
     finished = _finished(recipe, shards, output, run_recipe)
     tasks = [
-        ShardTask(shard=shard, recipe=recipe, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
+        ShardTask(shard=shard, recipe=as_run, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
         for shard in shards
         if shard.name not in finished
     ]
@@ -103,22 +106,14 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
     All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure,
     that failure) is raised.
     """
-    output, failures = Output(run.output), list[DolminoError]()
+    output, phase = Output(run.output), _phase(run)
     with executor.claim(output):
         output.put("run.json", _summary(run, complete=False))
-        for task, outcome in executor.run_tasks(_attempt, run.tasks, phase=_phase(run), counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                run.finished[task.shard.name] = outcome
-                yield outcome
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(
-            f"{len(failures)} of {len(run.tasks)} shards failed; the others are done and skipped on a rerun:\n{lines}"
-        )
+        for task, entry in attempt_all(
+            executor, run_shard, run.tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+        ):
+            run.finished[task.shard.name] = entry
+            yield entry
 
 
 def finish(run: Run) -> None:
@@ -149,14 +144,6 @@ def _phase(run: Run) -> Phase:
         recorded=lambda task: load(output, task.shard.name),
         gathered=False,
     )
-
-
-def _attempt(task: ShardTask) -> LedgerEntry | DolminoError:
-    """A task's entry, or what it failed with: one bad shard must not stop the rest."""
-    try:
-        return run_shard(task)
-    except DolminoError as error:
-        return error
 
 
 def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
@@ -136,27 +137,25 @@ def split_dumps(plan: Plan, executor: Executor, *, counters: Counters | None = N
     # The largest first: it takes longest, and alone at the end it would keep one worker only.
     by_size = sorted(plan.to_split, key=lambda dump: -dump.stored.bytes)
     jobs = [SplitTask(job=plan.job, dump=dump) for dump in by_size]
-    failures: list[DolminoError] = []
     check_seen_by_all(plan.job.output, plan.scratch, executor)
     phase = Phase(
         name="split",
         name_of=lambda task: task.dump.site,
         recorded=lambda task: tasks.saved_split(task.job, task.dump) or tasks.finished_site(task.job, task.dump),
     )
-    with executor.claim(plan.job.output):
+    output = plan.job.output
+    with executor.claim(output):
         if plan.left:
-            plan.job.output.put("run.json", _summary(plan, complete=False))
+            output.put("run.json", _summary(plan, complete=False))
             make_own(Path(plan.job.scratch.root))
-        for task, outcome in executor.run_tasks(tasks.split, jobs, phase=phase, counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            elif isinstance(outcome, LedgerEntry):  # another process is done with the whole dump
-                plan.sites[task.dump.site] = outcome
-                yield task.dump
+        for task, found in attempt_all(
+            executor, tasks.split, jobs, phase=phase, what="dumps", output=output, counters=counters, preload=PRELOAD
+        ):
+            if isinstance(found, LedgerEntry):  # another process is done with the whole dump
+                plan.sites[task.dump.site] = found
             else:
-                plan.splits[task.dump.site] = outcome
-                yield task.dump
-    _raise(failures, "dumps")
+                plan.splits[task.dump.site] = found
+            yield task.dump
 
 
 def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[LedgerEntry]:
@@ -164,18 +163,23 @@ def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = N
 
     Failures are raised at the end, as by `split_dumps`. A dump whose shards are all there loses its scratch files.
     """
-    failures: list[DolminoError] = []
     with executor.claim(plan.job.output):
         _close_sites(plan)
-        phase = Phase(name="join", name_of=lambda task: task.name, recorded=lambda task: ledger.load(task.job.output, task.name))
-        for task, outcome in executor.run_tasks(tasks.join_shard, plan.to_join, phase=phase, counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                plan.shards[task.name] = outcome
-                _close_sites(plan)
-                yield outcome
-    _raise(failures, "shards")
+        output = plan.job.output
+        phase = Phase(name="join", name_of=lambda task: task.name, recorded=lambda task: ledger.load(output, task.name))
+        for task, entry in attempt_all(
+            executor,
+            tasks.join_shard,
+            plan.to_join,
+            phase=phase,
+            what="shards",
+            output=output,
+            counters=counters,
+            preload=PRELOAD,
+        ):
+            plan.shards[task.name] = entry
+            _close_sites(plan)
+            yield entry
 
 
 def finish(plan: Plan) -> dict[str, Any]:
@@ -225,14 +229,6 @@ def _finished(job: Job, dumps: Sequence[Dump]) -> dict[str, LedgerEntry]:
             advice = "use another --output, or delete this one"
             raise ConfigError(f"{job.output.root} holds results for {name!r} of another run: {'; '.join(changed)}; {advice}")
     return found
-
-
-def _raise(failures: Sequence[DolminoError], what: str) -> None:
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(f"{len(failures)} {what} failed; what is done is kept and skipped on a rerun:\n{lines}")
 
 
 def _totals(plan: Plan) -> dict[str, Any]:

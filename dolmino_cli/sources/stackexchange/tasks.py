@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dolmino_cli.errors import DolminoError, StorageError
+from dolmino_cli.errors import StorageError
 from dolmino_cli.executors import counters
 from dolmino_cli.kernels.xml_rows import MISSING
 from dolmino_cli.pipeline.quarantine import Quarantine
@@ -116,25 +116,6 @@ class ShardTask:
         return shard_name(self.dump, self.number)
 
 
-def split(task: SplitTask) -> Split | DolminoError:
-    """Do the first pass. An error is returned, so that one bad dump does not stop the others."""
-    try:
-        return _split(task.job, task.dump)
-    except DolminoError as error:
-        return error
-
-
-def join_shard(task: ShardTask) -> LedgerEntry | DolminoError:
-    """Do the second pass for one shard. An error is returned, as by `split`.
-
-    Where the shard is found done after all, by another process that then removed the partitions, that one's entry is.
-    """
-    try:
-        return _join_shard(task)
-    except DolminoError as error:
-        return ledger.load(task.job.output, task.name) or error
-
-
 def saved_split(job: Job, dump: Dump) -> Split | None:
     """What an earlier first pass left, if it finished and its partitions are there; None otherwise."""
     path = job.folder(dump) / _SPLIT
@@ -171,7 +152,9 @@ def _identity(job: Job, dump: Dump) -> dict[str, Any]:
     return {"recipe_sha256": ledger.recipe_hash(job.recipe), "input": ledger.input_identity(dump.stored)}
 
 
-def _split(job: Job, dump: Dump) -> Split:
+def split(task: SplitTask) -> Split:
+    """Do the first pass. Raises DataError, StorageError."""
+    job, dump = task.job, task.dump
     started = time.perf_counter()
     result, final = Split(), job.folder(dump)
     _remove_gone(final)
@@ -261,7 +244,22 @@ def _sort_out(posts: Posts, rules: Rules, writer: spill.SpillWriter, result: Spl
     writer.add_low(ids[is_low])
 
 
+def join_shard(task: ShardTask) -> LedgerEntry:
+    """Do the second pass for one shard. Raises DataError, StorageError.
+
+    Where the shard is found done after all, by another process that then removed the partitions, that one's entry is it.
+    """
+    try:
+        return _join_shard(task)
+    except StorageError:
+        entry = ledger.load(task.job.output, task.name)
+        if entry is None:
+            raise
+        return entry
+
+
 def _join_shard(task: ShardTask) -> LedgerEntry:
+    """Do the second pass for one shard. Raises DataError, StorageError."""
     started = time.perf_counter()
     job, site, folder = task.job, task.dump.site, task.job.folder(task.dump)
     convert, html = html_to_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.errors import ConfigError, RunFailed, StorageError
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.prepare import prepare
@@ -88,7 +88,7 @@ def test_what_a_stopped_run_did_is_not_done_again(made: Path, monkeypatch: pytes
     for module, name in ((choose, "survey"), (mix_rows, "order"), (sample, "write_part")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, stopped(getattr(module, name), at=3))
-            with pytest.raises(StorageError, match="the disk is full"):
+            with pytest.raises(RunFailed, match="the disk is full"):
                 make(made, "again")
     written = {path.name: path.stat().st_ino for path in (made / "again").glob("part-*")}
     assert len(written) == 8  # two parts of four files
