@@ -32,7 +32,11 @@ def claim(output: Output) -> Iterator[None]:
     with lease:
         if not output.is_s3:
             remove_gone(Path(output.root))
-        yield
+        try:
+            yield
+        finally:
+            if not output.is_s3:
+                remove_gone(Path(output.root))  # of this run's workers that were killed
     folder = output.local_path(FOLDER)
     if folder is not None:
         with suppress(OSError):  # other leases are in it

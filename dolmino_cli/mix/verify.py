@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from dolmino_cli.errors import StorageError
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.attempt import attempt_all
+from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder, verified_marks
 from dolmino_cli.mix.locked_files import LockedFile, is_there
 from dolmino_cli.mix.reading import Hashed
@@ -119,11 +121,13 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
     problems = dict(looked.problems)
     right: dict[str, dict[str, Mark]] = {}
     done_bytes = 0
-    for done, (file, digest) in enumerate(run_tasks(_digest, looked.to_read, workers=workers, preload=PRELOAD), 1):
+    phase = Phase(name="verify", name_of=lambda file: file.path)
+    digests = attempt_all(Local(workers=workers), _digest, looked.to_read, phase=phase, what="files", preload=PRELOAD)
+    for done, (file, (digest, unread)) in enumerate(digests, 1):
         shard = looked.found[file.path]
         done_bytes += shard.bytes
-        if isinstance(digest, StorageError):
-            problems[file.path] = _problem(file, str(digest))
+        if digest is None:
+            problems[file.path] = _problem(file, unread)
         elif digest != file.sha256:
             problems[file.path] = _problem(file, f"sha256 is {digest}; the lock says {file.sha256}")
         elif storage.is_remote(file.root) and shard.etag:
@@ -151,13 +155,13 @@ def read(looked: Looked, *, workers: int = 1, progress: Progress | None = None) 
     )
 
 
-def _digest(file: LockedFile) -> str | StorageError:
-    """The sha256 of what is stored, or why it cannot be read: one such file is to keep no other from being looked at."""
+def _digest(file: LockedFile) -> tuple[str | None, str]:
+    """The sha256 of what is stored, or None and why it cannot be read, which keeps no other file from being looked at."""
     try:
         with storage.open_bytes(file.path) as raw:
-            return Hashed(raw, file.path).finish()
+            return Hashed(raw, file.path).finish(), ""
     except StorageError as error:
-        return error
+        return None, str(error)
 
 
 def _problem(file: LockedFile, what: str) -> Problem:

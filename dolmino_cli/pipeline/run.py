@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.help import with_help
 from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.part_records import PartRecords, begun_shards, refuse_changed, remove_empty_folders, remove_parts
+from dolmino_cli.pipeline.placed import placed
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
@@ -54,8 +56,8 @@ class Run:
         return summed
 
 
-def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options) -> Run:
-    """Prepare the measures and find which shards are left to do.
+def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options, *, executor: Executor | None = None) -> Run:
+    """Prepare the measures and find which shards are left to do; those that want a GPU where `executor` has some.
 
     Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
     what changed.
@@ -63,12 +65,13 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     if not options.decide and not recipe.measures:
         raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
     _refuse_clashing_names(shards, options)
-    loaded = prepare(recipe, options)
+    as_run = placed(recipe, executor) if executor is not None and not options.scores else recipe
+    loaded = prepare(as_run, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
     finished = _finished(shards, output, run_recipe)
     _refuse_other_parts(shards, output, run_recipe)
     tasks = [
-        ShardTask(shard=shard, recipe=recipe, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
+        ShardTask(shard=shard, recipe=as_run, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
         for shard in shards
         if shard.name not in finished
     ]
@@ -106,25 +109,18 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
     All shards are tried: one that fails does not stop the others, and at the end RunFailed (or, for a single failure,
     that failure) is raised.
     """
-    output, failures = Output(run.output), list[DolminoError]()
+    output, phase = Output(run.output), _phase(run)
     with executor.claim(output):
         output.put("run.json", _summary(run, complete=False))
         _remove_parts_of_finished(run)
         tasks = with_help(run.tasks, executor.workers)
-        for task, outcome in executor.run_tasks(_attempt, tasks, phase=_phase(run), counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            elif outcome is not None and task.shard.name not in run.finished:
-                run.finished[task.shard.name] = outcome
-                yield outcome
+        for task, entry in attempt_all(
+            executor, run_shard, tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+        ):
+            if entry is not None and task.shard.name not in run.finished:
+                run.finished[task.shard.name] = entry
+                yield entry
         remove_empty_folders(output)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(
-            f"{len(failures)} of {len(run.tasks)} shards failed; the others are done and skipped on a rerun:\n{lines}"
-        )
 
 
 def finish(run: Run) -> None:
@@ -155,14 +151,6 @@ def _phase(run: Run) -> Phase:
         recorded=lambda task: load(output, task.shard.name),
         gathered=False,
     )
-
-
-def _attempt(task: ShardTask) -> LedgerEntry | DolminoError | None:
-    """A task's entry, or what it failed with: one bad shard must not stop the rest."""
-    try:
-        return run_shard(task)
-    except DolminoError as error:
-        return error
 
 
 def _finished(shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:

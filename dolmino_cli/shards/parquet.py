@@ -11,13 +11,12 @@ import pyarrow.parquet as pq
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
-from dolmino_cli.shards import s3
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import Quarantined
 from dolmino_cli.shards.parquet_parts import Rows, cut
 from dolmino_cli.shards.parquet_rows import batch_of, documents
 from dolmino_cli.shards.read_options import ReadOptions
-from dolmino_cli.shards.storage import open_bytes
+from dolmino_cli.shards.storage import is_remote, open_seekable
 
 # A column chunk is fetched this much at a time instead of whole: row groups of 1 GB exist. S3 pays per request.
 _PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
@@ -92,8 +91,7 @@ class ParquetParts:
 
     def _open(self) -> pq.ParquetFile:
         if self._file is None:
-            remote = self.path.startswith(("s3://", "hf://"))
-            buffer_bytes = _PAGE_BUFFER_BYTES["remote" if remote else "local"]
+            buffer_bytes = _PAGE_BUFFER_BYTES["remote" if is_remote(self.path) else "local"]
             source = self._opened.enter_context(_open(self.path))
             # pre_buffer would fetch every column chunk of a row group whole, and make buffer_size mean nothing.
             self._file = self._opened.enter_context(pq.ParquetFile(source, buffer_size=buffer_bytes, pre_buffer=False))
@@ -141,15 +139,10 @@ def _damages() -> Iterator[None]:
     except pa.ArrowException as error:
         raise _Damaged(error) from None
     except OSError as error:
-        if error.errno is not None or "AWS Error" in str(error):
-            raise
+        if error.errno is not None:
+            raise  # the store failed, not the file
         raise _Damaged(error) from None
 
 
 def _open(path: str) -> Any:
-    if path.startswith("s3://"):
-        bucket, key = s3.split(path)
-        return s3.arrow_filesystem(bucket).open_input_file(f"{bucket}/{key}")
-    if path.startswith("hf://"):
-        return open_bytes(path)
-    return pa.OSFile(path)
+    return open_seekable(path) if is_remote(path) else pa.OSFile(path)

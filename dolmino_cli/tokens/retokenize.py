@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
@@ -156,17 +157,15 @@ def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None)
 def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Iterator[Shard]:
     left = plan.left
     in_one_go = executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
-    failures: list[DolminoError] = []
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
     announced = False
     _remove(plan.job.scratch)
     try:
         pieces = _tasks(plan.job, left, in_one_go)
         phase = Phase(name="retokenize", name_of=lambda task: task.name)
-        for task, outcome in executor.run_tasks(tasks.run, pieces, phase=phase, counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-                continue
+        for task, outcome in attempt_all(
+            executor, tasks.run, pieces, phase=phase, what="tasks", output=plan.job.output, counters=counters, preload=PRELOAD
+        ):
             if executor.workers > 1 and not announced:
                 announced = _announce(outcome.engine, plan)
             if outcome.entry is not None:
@@ -180,11 +179,6 @@ def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Itera
             yield task.group.shards[task.shard or 0]
     finally:
         _remove(plan.job.scratch)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(f"{len(failures)} tasks failed; finished groups are kept and skipped on a rerun:\n{lines}")
 
 
 def finish(plan: Plan) -> TokenArrays:

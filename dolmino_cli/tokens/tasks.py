@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dolmino_cli.errors import DolminoError
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
 from dolmino_cli.shards.shard import Shard
@@ -65,12 +64,9 @@ class Outcome:
     entry: LedgerEntry | None = None
 
 
-def run(task: Task) -> Outcome | DolminoError:
-    """Do one task. An error is returned, so that one bad shard does not stop the others."""
-    try:
-        return _encode_group(task.job, task.group) if task.shard is None else _encode_to_scratch(task.job, task.group, task.shard)
-    except DolminoError as error:
-        return error
+def run(task: Task) -> Outcome:
+    """Do one task. Raises DataError, StorageError."""
+    return _encode_group(task.job, task.group) if task.shard is None else _encode_to_scratch(task.job, task.group, task.shard)
 
 
 def pack(job: Job, group: Group, outcomes: list[Outcome]) -> LedgerEntry:

@@ -1,17 +1,20 @@
-"""Tasks run in worker processes; a dead worker is told, not waited for."""
+"""Tasks run in worker processes; a worker that is killed is replaced, and its task given again."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.executors.counters import Counters, advance
+from dolmino_cli.executors.failures import WorkersKilled
 from dolmino_cli.executors.local import run_tasks, worker_number
 
 
@@ -23,11 +26,6 @@ def square(number: int) -> int:
 def refuse_three(number: int) -> int:
     if number == 3:
         raise DataError("three is refused", path="numbers", line=3)
-    return number
-
-
-def die(number: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
@@ -46,6 +44,21 @@ def test_an_error_crosses_the_process_border_whole(workers: int) -> None:
     assert (str(caught.value), caught.value.line) == ("numbers:3: three is refused", 3)
 
 
+class Unpicklable(Exception):
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+def raise_unpicklable(task: int) -> None:
+    raise Unpicklable(1, 2)
+
+
+def test_an_error_that_does_not_pickle_is_told_in_words() -> None:
+    with pytest.raises(RunFailed, match="Unpicklable: 1 and 2") as caught:
+        list(run_tasks(raise_unpicklable, range(3), workers=2))
+    assert "in raise_unpicklable" in caught.value.__notes__[0]
+
+
 def my_number(task: int) -> int:
     time.sleep(0.2)  # so that no worker does it all
     return worker_number()
@@ -53,14 +66,69 @@ def my_number(task: int) -> int:
 
 def test_workers_are_numbered_from_zero() -> None:
     """What several devices are shared out by."""
-    assert {number for _, number in run_tasks(my_number, range(8), workers=3)} <= {0, 1, 2}
-    assert len({number for _, number in run_tasks(my_number, range(8), workers=3)}) > 1
+    assert {number for _, number in run_tasks(my_number, range(8), workers=3)} == {0, 1, 2}
     assert worker_number() == 0
 
 
-def test_a_killed_worker_is_an_error() -> None:
-    with pytest.raises(RunFailed, match="a worker process was killed"):
-        list(run_tasks(die, range(2), workers=2))
+def die_once(marker: Path) -> tuple[int, bool]:
+    """The worker's number, and whether it died before: a path without a name is never to be died of."""
+    if marker.name.startswith("die") and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return worker_number(), marker.exists()
+
+
+def test_a_killed_worker_is_replaced_and_its_task_given_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tasks = [tmp_path / f"{'die' if number % 10 == 3 else 'live'}{number}" for number in range(40)]
+    with caplog.at_level(logging.WARNING):
+        results = list(run_tasks(die_once, tasks, workers=2, name_of=lambda task: task.name))
+    assert sorted(task for task, _ in results) == sorted(tasks)  # none lost, none doubled
+    assert {number for _, (number, _) in results} <= {0, 1}
+    assert all(died == task.name.startswith("die") for task, (_, died) in results)
+    said = [f"die{number}: its worker was killed by SIGKILL; it is given again (2 of 3)" for number in (3, 13, 23, 33)]
+    assert sorted(caplog.messages) == sorted(said)
+
+
+def die_of_three(folder_and_number: tuple[Path, int]) -> int:
+    folder, number = folder_and_number
+    (folder / f"{number}-{os.getpid()}").touch()
+    time.sleep(0.05)  # so that others are in flight when one dies
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_task_that_kills_every_worker_is_given_up_and_no_other_is_blamed(tmp_path: Path) -> None:
+    results = dict(run_tasks(die_of_three, [(tmp_path, n) for n in range(12)], workers=3, name_of=lambda task: f"n{task[1]}"))
+    failed = results.pop((tmp_path, 3))
+    assert isinstance(failed, WorkersKilled)
+    assert str(failed) == "n3: killed its worker 3 times (killed by SIGKILL; out of memory?)"
+    assert results == {(tmp_path, n): n for n in range(12) if n != 3}
+    tries = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
+    assert tries == sorted([str(n) for n in range(12)] + ["3", "3"])
+
+
+def test_no_more_tasks_are_handed_out_than_two_for_each_worker() -> None:
+    handed = []
+
+    def tasks() -> object:
+        for number in range(30):
+            handed.append(number)
+            yield number
+
+    most = 0
+    for done, _ in enumerate(run_tasks(square, tasks(), workers=2)):  # type: ignore[arg-type]
+        most = max(most, len(handed) - done)
+    assert most == 4
+
+
+def test_what_is_left_is_not_run_when_the_caller_stops(tmp_path: Path) -> None:
+    results = run_tasks(die_of_three, [(tmp_path, 10 + n) for n in range(50)], workers=2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    begun = len(list(tmp_path.iterdir()))
+    time.sleep(0.2)
+    assert begun == len(list(tmp_path.iterdir())) <= 5
 
 
 _LEFT_ALONE = """

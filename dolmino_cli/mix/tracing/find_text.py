@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters, advance
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.kernels.find_text import alignments, find_text
 from dolmino_cli.mix.tracing.opened import OpenMix
 from dolmino_cli.tokenizer.pieces import Pieces
@@ -93,7 +95,10 @@ def search(mix: OpenMix, wanted: Wanted, *, limit: int, workers: int, counters: 
     done: dict[int, tuple[list[Match], int]] = {}
     reached, count = 0, 0
     matches: tuple[Match, ...] = ()
-    for task, found in run_tasks(_search_part, tasks, workers=workers, counters=counters, preload=PRELOAD):
+    phase = Phase(name="search", name_of=lambda task: f"{task.part:05d}")
+    for task, found in attempt_all(
+        Local(workers=workers), _search_part, tasks, phase=phase, what="parts", counters=counters, preload=PRELOAD
+    ):
         done[task.part] = found
         while reached in done:
             more, times = done[reached]

@@ -19,10 +19,12 @@ from math import ceil
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.claim import claim
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import run_tasks
+from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.storage import Output
@@ -193,18 +195,13 @@ def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> It
 def _execute(plan: Plan, workers: int, counters: Counters | None) -> Iterator[LedgerEntry]:
     plan.job.output.put("run.json", _summary(plan, complete=False))
     while todo := plan.next_tasks():
-        failures: list[DolminoError] = []
-        for task, outcome in run_tasks(tasks.run, todo, workers=min(workers, len(todo)), counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                plan.shards[task.number] = outcome
-                yield outcome
-        if len(failures) == 1:
-            raise failures[0]
-        if failures:
-            lines = "\n".join(f"  {failure}" for failure in failures)
-            raise RunFailed(f"{len(failures)} shards failed; what is done is kept and skipped on a rerun:\n{lines}")
+        executor = Local(workers=min(workers, len(todo)))
+        phase, output = Phase(name="generate", name_of=lambda task: name_of(task.number)), plan.job.output
+        for task, entry in attempt_all(
+            executor, tasks.run, todo, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+        ):
+            plan.shards[task.number] = entry
+            yield entry
 
 
 def finish(plan: Plan) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.errors import ConfigError, DolminoError
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.executors import counters
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
@@ -110,15 +110,8 @@ class Tally:
         return plain | by_name
 
 
-def run(task: ShardTask) -> LedgerEntry | DolminoError:
-    """Do one task. An error is returned, so that one bad shard does not stop the others."""
-    try:
-        return _write_shard(task)
-    except DolminoError as error:
-        return error
-
-
-def _write_shard(task: ShardTask) -> LedgerEntry:
+def run(task: ShardTask) -> LedgerEntry:
+    """Do one task. Raises StorageError."""
     started = time.perf_counter()
     job, tally, name = task.job, Tally(), file_of(task.number)
     engine = job.load()

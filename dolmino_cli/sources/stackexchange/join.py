@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
@@ -136,17 +137,14 @@ def split_dumps(plan: Plan, executor: Executor, *, counters: Counters | None = N
     # The largest first: it takes longest, and alone at the end it would keep one worker only.
     by_size = sorted(plan.to_split, key=lambda dump: -dump.stored.bytes)
     jobs = [SplitTask(job=plan.job, dump=dump) for dump in by_size]
-    failures: list[DolminoError] = []
     with executor.claim(plan.job.output):
         plan.job.output.put("run.json", _summary(plan, complete=False))
         phase = Phase(name="split", name_of=lambda task: task.dump.site)
-        for task, outcome in executor.run_tasks(tasks.split, jobs, phase=phase, counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                plan.splits[task.dump.site] = outcome
-                yield task.dump
-    _raise(failures, "dumps")
+        for task, split in attempt_all(
+            executor, tasks.split, jobs, phase=phase, what="dumps", output=plan.job.output, counters=counters, preload=PRELOAD
+        ):
+            plan.splits[task.dump.site] = split
+            yield task.dump
 
 
 def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[LedgerEntry]:
@@ -154,18 +152,22 @@ def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = N
 
     Failures are raised at the end, as by `split_dumps`. A dump whose shards are all there loses its scratch files.
     """
-    failures: list[DolminoError] = []
     with executor.claim(plan.job.output):
         _close_sites(plan)
-        phase = Phase(name="join", name_of=lambda task: task.name)
-        for task, outcome in executor.run_tasks(tasks.join_shard, plan.to_join, phase=phase, counters=counters, preload=PRELOAD):
-            if isinstance(outcome, DolminoError):
-                failures.append(outcome)
-            else:
-                plan.shards[task.name] = outcome
-                _close_sites(plan)
-                yield outcome
-    _raise(failures, "shards")
+        phase, output = Phase(name="join", name_of=lambda task: task.name), plan.job.output
+        for task, entry in attempt_all(
+            executor,
+            tasks.join_shard,
+            plan.to_join,
+            phase=phase,
+            what="shards",
+            output=output,
+            counters=counters,
+            preload=PRELOAD,
+        ):
+            plan.shards[task.name] = entry
+            _close_sites(plan)
+            yield entry
 
 
 def finish(plan: Plan) -> dict[str, Any]:
@@ -221,14 +223,6 @@ def _finished(job: Job, dumps: Sequence[Dump]) -> dict[str, LedgerEntry]:
             advice = "use another --output, or delete this one"
             raise ConfigError(f"{job.output.root} holds results for {name!r} of another run: {'; '.join(changed)}; {advice}")
     return found
-
-
-def _raise(failures: Sequence[DolminoError], what: str) -> None:
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n".join(f"  {failure}" for failure in failures)
-        raise RunFailed(f"{len(failures)} {what} failed; what is done is kept and skipped on a rerun:\n{lines}")
 
 
 def _totals(plan: Plan) -> dict[str, Any]:

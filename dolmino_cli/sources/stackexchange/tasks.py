@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import counters
 from dolmino_cli.kernels.xml_rows import MISSING
 from dolmino_cli.pipeline.quarantine import Quarantine
@@ -114,22 +113,6 @@ class ShardTask:
         return f"{self.dump.site}/{self.number:05d}"
 
 
-def split(task: SplitTask) -> Split | DolminoError:
-    """Do the first pass. An error is returned, so that one bad dump does not stop the others."""
-    try:
-        return _split(task.job, task.dump)
-    except DolminoError as error:
-        return error
-
-
-def join_shard(task: ShardTask) -> LedgerEntry | DolminoError:
-    """Do the second pass for one shard. An error is returned, as by `split`."""
-    try:
-        return _join_shard(task)
-    except DolminoError as error:
-        return error
-
-
 def saved_split(job: Job, dump: Dump) -> Split | None:
     """What an earlier run's first pass left, if it finished and was the same; None otherwise."""
     stored = job.scratch.read(f"{dump.site}/{_SPLIT}")
@@ -148,7 +131,9 @@ def _identity(job: Job, dump: Dump) -> dict[str, Any]:
     return {"recipe_sha256": ledger.recipe_hash(job.recipe), "input": ledger.input_identity(dump.stored)}
 
 
-def _split(job: Job, dump: Dump) -> Split:
+def split(task: SplitTask) -> Split:
+    """Do the first pass. Raises DataError, StorageError."""
+    job, dump = task.job, task.dump
     started = time.perf_counter()
     result = Split()
     try:
@@ -218,7 +203,8 @@ def _sort_out(posts: Posts, rules: Rules, writer: spill.SpillWriter, result: Spl
     writer.add_low(ids[is_low])
 
 
-def _join_shard(task: ShardTask) -> LedgerEntry:
+def join_shard(task: ShardTask) -> LedgerEntry:
+    """Do the second pass for one shard. Raises DataError, StorageError."""
     started = time.perf_counter()
     job, site = task.job, task.dump.site
     convert, html = html_to_text()
