@@ -152,6 +152,18 @@ def age_seconds(uri: str) -> float | None:
     return float((now - head["LastModified"]).total_seconds())
 
 
+def listed(root: str) -> Iterator[tuple[str, int, float]]:
+    """Name, bytes and age in seconds, by the store's own clock, of the objects below `root/`."""
+    from email.utils import parsedate_to_datetime
+
+    bucket, prefix = split(f"{root.rstrip('/')}/")
+    with storage_errors("list", root):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+            for entry in page.get("Contents", []):
+                yield entry["Key"][len(prefix) :], entry["Size"], max(0.0, (now - entry["LastModified"]).total_seconds())
+
+
 def upload(file: Path, uri: str) -> None:
     """Upload a local file, in parts where it is large; the object appears when the last part has arrived.
 
