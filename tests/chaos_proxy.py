@@ -41,7 +41,11 @@ from tests.s3_server import KEY, SECRET
 FAULTS = ("reset", "lost_answer", "truncate", "delay", "internal_error", "unavailable", "slow_down")
 """reset: before the store sees the request; lost_answer: after it was carried out; truncate: half of the body, then a reset."""
 
+DENIED = "denied"
+"""No fault of the network, and only on request: 403 to everything."""
+
 _ANSWERS = {"internal_error": (500, "InternalError"), "unavailable": (503, "ServiceUnavailable"), "slow_down": (503, "SlowDown")}
+_ANSWERS[DENIED] = (403, "AccessDenied")
 _PIECE_BYTES = 1 << 20
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding", "content-length"}
 
@@ -63,7 +67,7 @@ class ChaosProxy:
         latency_seconds: float = 0.0,
         port: int = 0,
     ) -> None:
-        assert set(faults) <= set(FAULTS), f"faults {faults}: allowed: {FAULTS}"
+        assert set(faults) <= {*FAULTS, DENIED}, f"faults {faults}: allowed: {FAULTS}"
         self.target, self.seed, self.share, self.faults = target.removeprefix("http://"), seed, share, tuple(faults)
         self.delay_seconds, self.latency_seconds = delay_seconds, latency_seconds
         self.counts: Counter[str] = Counter()
