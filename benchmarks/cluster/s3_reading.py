@@ -2,8 +2,8 @@
 
     python -m benchmarks.cluster.s3_reading --megabytes 256
 
-rclone serves S3 on this machine: once as it is, and once through a proxy that makes it as far away and as slow per connection
-as S3 is within its region (30 ms per request, 90 MB/s per connection). "busy" readers compute 8 ms after every MB, as a filter does.
+rclone serves S3 on this machine: once as it is, and once through a proxy that makes it as far away, and as slow per
+connection, as S3 is within its region (30 ms per request, 90 MB/s). "busy" readers compute 8 ms after every MB, as filters do.
 """
 
 from __future__ import annotations

@@ -11,25 +11,52 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from dolmino_cli.cli import ray_options
+from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from dolmino_cli.executors.executor import Executor
 
 _Workers = Annotated[
-    int,
-    typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes; the output does not depend on it."),
+    int | None,
+    typer.Option(
+        "--workers",
+        "-w",
+        min=1,
+        metavar="N",
+        help="Worker processes; the output does not depend on it. Default: 1; on Ray one for every CPU of the cluster.",
+    ),
 ]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
-EXECUTORS = ("local",)
+_Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector."),
+]
+_TaskLogs = Annotated[
+    bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
+]
+EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
     """What was asked for. `runs_tasks` makes an option of every field."""
 
-    workers: _Workers = 1
+    asked_workers: _Workers = None
     executor: _Executor = "local"
+    ray_address: RayAddress = None
+    cpus_per_worker: CpusPerWorker = 1.0
+    gpus_per_worker: GpusPerWorker = 0.0
+    gpu_workers: GpuWorkers = 0
+    memory_per_worker: MemoryPerWorker = None
+    metrics: _Metrics = None
+    task_logs: _TaskLogs = False
+
+    @property
+    def workers(self) -> int:
+        """Workers that were asked for; 1 where nobody did, also where the executor then takes as many as there is room for."""
+        return self.asked_workers or 1
 
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run."""
@@ -38,13 +65,36 @@ class ExecutorOptions:
 
             start_early(preload)
 
-    def make(self, output: str) -> Executor:
-        """The executor that was asked for, of a run that writes to `output`. Raises ConfigError."""
-        from dolmino_cli.executors.local import Local
+    def make(self, output: str, *, recipe: str = "") -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
+        executor = self._make(output)
+        if self.metrics is None and not self.task_logs:
+            return executor
+        from dolmino_cli.executors.metrics import Metrics
+        from dolmino_cli.executors.watched import Watched
 
+        labels = {"verb": _verb(), "recipe": recipe, "output": output}
+        metrics = None if self.metrics is None else Metrics(self.metrics, labels)
+        return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
+
+    def _make(self, output: str) -> Executor:
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
+        of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
+        if self.executor == "ray":
+            return ray_options.make_ray(workers=self.asked_workers, **of_ray)
+        ray_options.refuse_options_of_ray(self.executor, of_ray)
+        from dolmino_cli.executors.local import Local
+
         return Local(workers=self.workers)
+
+
+def _verb() -> str:
+    """The words of the verb that runs, such as `join stackexchange`."""
+    import click
+
+    running = click.get_current_context(silent=True)
+    return running.command_path.partition(" ")[2] if running is not None else ""
 
 
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:

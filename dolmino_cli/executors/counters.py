@@ -17,10 +17,14 @@ _PLACES = _TROUBLES + len(KINDS) + 1
 
 
 class Counters:
-    """Running totals of a run. `advance` may be called from any worker; `read` from the parent at any time."""
+    """Running totals of a run. `advance` may be called from any worker; `read` from the parent at any time.
+
+    `retries`: tasks given again because their worker was killed, as the parent counts them.
+    """
 
     def __init__(self, *, workers: int) -> None:
         self._workers = max(workers, 1)
+        self.retries = 0
         self._counts: Any = [0] * _PLACES
         if workers > 1:
             from multiprocessing.sharedctypes import RawArray

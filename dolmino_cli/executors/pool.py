@@ -91,6 +91,8 @@ class Pool:
                 name = self._name_of(given.task)
                 if given.deaths < MOST_DEATHS:
                     log.warning("%s: its worker was %s; it is given again (%d of %d)", name, died, given.deaths + 1, MOST_DEATHS)
+                    if self._counters is not None:
+                        self._counters.retries += 1
                     self._inbox.put(given)
                     continue
                 result = WorkersKilled(name, deaths=given.deaths, how=str(died))
