@@ -41,11 +41,14 @@ class ExecutorOptions:
     task_logs: _TaskLogs = False
 
     def start_early(self, preload: Sequence[str]) -> None:
-        """Begin to import what local workers will need, while this process plans the run."""
+        """Begin to import what local workers will need, while this process plans the run. Before anything imports pyarrow."""
         if self.executor == "local" and self.workers > 1:
             from dolmino_cli.executors.local import start_early
 
             start_early(preload)
+        from dolmino_cli.shards.without_pandas import without_pandas
+
+        without_pandas()
 
     def make(self, output: str, *, recipe: str = "") -> Executor:
         """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
