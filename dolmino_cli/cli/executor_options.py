@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from dolmino_cli.cli import ray_options
+from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from dolmino_cli.executors.executor import Executor
 
 _Workers = Annotated[
-    int,
-    typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes; the output does not depend on it."),
+    int | None,
+    typer.Option(
+        "--workers",
+        "-w",
+        min=1,
+        metavar="N",
+        help="Worker processes; the output does not depend on it. Default: 1; on Ray one for every CPU of the cluster.",
+    ),
 ]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
 _Metrics = Annotated[
@@ -28,17 +36,27 @@ _Metrics = Annotated[
 _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
-EXECUTORS = ("local",)
+EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
     """What was asked for. `runs_tasks` makes an option of every field."""
 
-    workers: _Workers = 1
+    asked_workers: _Workers = None
     executor: _Executor = "local"
+    ray_address: RayAddress = None
+    cpus_per_worker: CpusPerWorker = 1.0
+    gpus_per_worker: GpusPerWorker = 0.0
+    gpu_workers: GpuWorkers = 0
+    memory_per_worker: MemoryPerWorker = None
     metrics: _Metrics = None
     task_logs: _TaskLogs = False
+
+    @property
+    def workers(self) -> int:
+        """Workers that were asked for; 1 where nobody did, also where the executor then takes as many as there is room for."""
+        return self.asked_workers or 1
 
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run. Before anything imports pyarrow."""
@@ -63,10 +81,14 @@ class ExecutorOptions:
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
     def _make(self, output: str) -> Executor:
-        from dolmino_cli.executors.local import Local
-
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
+        of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
+        if self.executor == "ray":
+            return ray_options.make_ray(workers=self.asked_workers, **of_ray)
+        ray_options.refuse_options_of_ray(self.executor, of_ray)
+        from dolmino_cli.executors.local import Local
+
         return Local(workers=self.workers)
 
 

@@ -103,7 +103,17 @@ def main() -> int:
             traceback.print_exc()
         typer.echo(f"dolmino: error: {error}", err=True)
         return error.exit_code
+    finally:
+        _tell_troubles()
     return 0
+
+
+def _tell_troubles() -> None:
+    """Say how many requests to S3 had to be tried again, if any: the run was slower for them."""
+    told = sys.modules.get("dolmino_cli.shards.s3_troubles")
+    troubles = told and told.take()
+    if troubles:
+        typer.echo(f"{troubles}", err=True)
 
 
 def run() -> None:

@@ -9,6 +9,7 @@ from dolmino_cli.cli.console import remark, show, tracked
 from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.errors import ConfigError, RunFailed
 from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.executor import Executor
 from dolmino_cli.pipeline.dry_run import predict
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
 from dolmino_cli.pipeline.shard_task import Options
@@ -45,20 +46,21 @@ def run_recipe(
 
         show(prediction_table(predict(recipe, shards, options, workers=how.workers)))
         return
-    run = plan_run(recipe, shards, output, options)
+    executor = how.make(output, recipe=recipe.name)
+    run = plan_run(recipe, shards, output, options, executor=executor)
     for score, loaded in run.loaded.items():
         remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")
     if run.finished:
         remark(f"  {len(run.finished):,} shards are done already and skipped")
-    _execute(run, how)
+    _execute(run, executor, how)
     finish(run)
     _show(run, fail_unexpected)
 
 
-def _execute(run: Run, how: ExecutorOptions) -> None:
+def _execute(run: Run, executor: Executor, how: ExecutorOptions) -> None:
     counters = Counters(workers=how.workers)
     sizes = {task.shard.name: task.shard.bytes for task in run.tasks}
-    entries = execute(run, how.make(run.output, recipe=run.recipe.name), counters=counters)
+    entries = execute(run, executor, counters=counters)
     what = "score" if not run.options.decide else "filter"
     for _ in tracked(
         entries,

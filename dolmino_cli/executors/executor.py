@@ -30,12 +30,25 @@ class Phase:
     gathered: bool = True
 
 
+class Elsewhere(Protocol):
+    """Calls functions in other processes, which have what a worker's lacks: a GPU. Pickles, and any worker may use it."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`; all of them and the result must pickle. Raises what `function` raises, and RunFailed."""
+        ...
+
+
 class Executor(Protocol):
     """Runs tasks. Which one, and with how many workers, never changes a byte of what is written."""
 
     @property
     def workers(self) -> int:
         """How many tasks run at once at most: what a memory budget and the cutting into tasks go by."""
+        ...
+
+    @property
+    def several_machines(self) -> bool:
+        """May tasks run on other machines than this one? Then files between phases must lie where all of them see them."""
         ...
 
     def claim(self, output: Output) -> AbstractContextManager[None]:
@@ -57,3 +70,9 @@ class Executor(Protocol):
         `function` raises is raised here, after the running tasks ended. `preload` are modules that workers will need.
         """
         ...
+
+
+def elsewhere(executor: Executor) -> Elsewhere | None:
+    """Where `executor` does what wants a GPU; None where its workers do everything themselves. Starts what is needed for it."""
+    found: Elsewhere | None = getattr(executor, "elsewhere", None)
+    return found

@@ -25,6 +25,11 @@ class Local:
 
     workers: int = 1
 
+    @property
+    def several_machines(self) -> bool:
+        """As `Executor.several_machines`: no."""
+        return False
+
     def claim(self, output: Output) -> AbstractContextManager[None]:
         """As `Executor.claim`."""
         return claim(output)

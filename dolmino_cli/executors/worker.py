@@ -53,11 +53,17 @@ def deaths_before() -> int:
     return _deaths
 
 
+def begin(task_deaths: int) -> None:
+    """Say that this process begins a task at which so many workers were killed before."""
+    global _deaths
+    _deaths = task_deaths
+
+
 def serve(
     pipe: Connection, function: Callable[[Any], Any], number: int, counters: Counters | None, environment: Mapping[str, str]
 ) -> None:
     """Do the tasks that come through `pipe`; a worker that takes a dead one's place has its number."""
-    global _number, _deaths
+    global _number
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _number = number
     take_environment(environment)
@@ -66,7 +72,7 @@ def serve(
         pipe.send_bytes(READY)
         while True:
             given: Given = pipe.recv()
-            _deaths = given.deaths
+            begin(given.deaths)
             pipe.send_bytes(_answer(function, given.task))
     except (EOFError, OSError, KeyboardInterrupt):  # the run has ended, or is being stopped
         return
@@ -76,7 +82,11 @@ def take_environment(environment: Mapping[str, str]) -> None:
     """Make the run's environment that of this worker: what it was forked from may be older than the caller's AWS_* variables."""
     os.environ.clear()
     os.environ.update(environment)
-    # Worker processes are the parallelism: libraries must not start a thread per core inside each.
+    take_one_thread()
+
+
+def take_one_thread() -> None:
+    """Keep libraries to one thread: worker processes are the parallelism."""
     for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
         os.environ[variable] = "false" if variable.startswith("TOKEN") else "1"
 

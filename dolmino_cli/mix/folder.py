@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import dataclasses
+import json
 import shutil
-import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.executors.leases import Leases
 from dolmino_cli.mix import lock as locks
-from dolmino_cli.mix import provenance, windows
-from dolmino_cli.mix.lock import Lock, Request
+from dolmino_cli.mix import provenance, windows, written_parts
+from dolmino_cli.mix.lock import Lock, MixPart, Request
 from dolmino_cli.shards import storage
-from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays
 
 UNFINISHED = "sample.unfinished"
-_SCRATCH = ".scratch"
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,45 +61,77 @@ def look(output: Output, request: Request) -> Found:
     return Found(lock=lock, complete=complete)
 
 
-def begin(output: Output) -> None:
-    """Mark the folder as being written and remove what an earlier run left: parts, whole or not, and arrays.json."""
-    output.put(UNFINISHED, b"dolmino sample is writing here, or was stopped; run it again\n")
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """Which mix is being written: the hash of what decides its bytes, and the name of the scratch folder of its rows."""
+
+    request_sha256: str
+    scratch: str
+
+
+def begin(output: Output, request: Request, mark: Mark, scratch: Path) -> bool:
+    """Make ready for the mix of `mark`, by one of all processes that write it; False where it was finished meanwhile.
+
+    What a killed run of the same mix wrote stays, to go on from. What there is of another one is removed: parts, whole or not,
+    arrays.json, and everything in `scratch`.
+    """
+    leases = Leases(output)
+    while (marked := _marked(output)) != mark:
+        lease = leases.take("begin")
+        if lease is None:
+            time.sleep(_POLL_SECONDS)
+            continue
+        with lease:
+            if look(output, request).complete:
+                return False
+            if marked is None or marked.request_sha256 != mark.request_sha256:
+                _clear(output)
+            shutil.rmtree(scratch, ignore_errors=True)
+            note = "dolmino sample is writing here, or was stopped; run it again"
+            output.put(UNFINISHED, json.dumps({"note": note, **dataclasses.asdict(mark)}, indent=1).encode() + b"\n")
+    return True
+
+
+def check_parts(output: Output, parts: Sequence[MixPart]) -> None:
+    """Remove parts that are none of these, of a run that was killed. Raises StorageError where a file of these is not there."""
+    sizes = {shard.name: shard.bytes for shard in storage.walk(output.root)}
+    for name in sizes.keys() - {name for part in parts for name in part.file_names}:
+        if name.startswith("part-"):
+            output.delete(name)
+    lost = [part.name for part in parts if sizes.get(part.name) != part.bytes or not sizes.keys() >= set(part.file_names)]
+    for name in lost:
+        written_parts.forget(output, name)
+    if lost:
+        raise StorageError(f"{len(lost):,} parts were removed from {output.root} meanwhile (such as {lost[0]}); run again")
+
+
+def end(output: Output) -> None:
+    """Say that the folder is whole."""
+    output.delete(UNFINISHED)
+
+
+def tidy(output: Output, scratch: Path) -> None:
+    """Remove what a run that is finished needs no more: its scratch, and what says which parts are written."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    written_parts.forget_all(output)
+
+
+def _marked(output: Output) -> Mark | None:
+    """What the mark says; None where there is none, or one of another dolmino."""
+    try:
+        content = json.loads(output.read(UNFINISHED) or b"")
+        return Mark(request_sha256=content["request_sha256"], scratch=content["scratch"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _clear(output: Output) -> None:
     output.delete(arrays.NAME)
+    written_parts.forget_all(output)
     for suffix in (".npy", ".csv.gz", provenance.SUFFIX, windows.REPEATED_SUFFIX):
         for name in storage.list_names(output.root, suffix):
             if name.startswith("part-"):
                 output.delete(name)
-    if not output.is_s3:
-        for partial in Path(output.root).glob(".part-*.partial"):
-            partial.unlink(missing_ok=True)
-
-
-def end(output: Output) -> None:
-    """Say that the folder is whole; the last thing a run does."""
-    output.delete(UNFINISHED)
-
-
-def check_scratch(scratch: str | None) -> None:
-    """Raise ConfigError for a scratch folder that is on no local disk."""
-    if scratch is not None and storage.is_remote(scratch):
-        raise ConfigError(f"--scratch {scratch}: it must be on the local disk; give a local path")
-
-
-def fresh_scratch(output: Output, scratch: str | None) -> Path:
-    """An empty local folder for the shuffle: under `scratch`, else inside a local output, else in the temporary folder.
-
-    Its name depends on the output only, so that a rerun removes what a killed run left. It needs as much room as the mix.
-    """
-    if scratch is None and not output.is_s3:
-        folder = Path(output.root) / _SCRATCH
-    else:
-        parent = Path(scratch) if scratch is not None else Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}"
-        folder = parent / f"dolmino-sample-{hashlib.sha256(storage.absolute(output.root).encode()).hexdigest()[:16]}"
-    with storage_errors("make the scratch folder", str(folder)):
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-    return folder
 
 
 def _is_there(output: Output) -> bool:

@@ -15,6 +15,7 @@ from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.names import documents_name
+from dolmino_cli.pipeline.placed import placed
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
@@ -53,8 +54,8 @@ class Run:
         return summed
 
 
-def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options) -> Run:
-    """Prepare the measures and find which shards are left to do.
+def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options, *, executor: Executor | None = None) -> Run:
+    """Prepare the measures and find which shards are left to do; those that want a GPU where `executor` has some.
 
     Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
     what changed.
@@ -62,11 +63,12 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     if not options.decide and not recipe.measures:
         raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
     _refuse_clashing_names(shards, options)
-    loaded = prepare(recipe, options)
+    as_run = placed(recipe, executor) if executor is not None and not options.scores else recipe
+    loaded = prepare(as_run, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
     finished = _finished(recipe, shards, output, run_recipe)
     tasks = [
-        ShardTask(shard=shard, recipe=recipe, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
+        ShardTask(shard=shard, recipe=as_run, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
         for shard in shards
         if shard.name not in finished
     ]

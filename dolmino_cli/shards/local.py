@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,18 +20,25 @@ def stat(path: str) -> Shard | None:
 
 
 def walk(root: str) -> Iterator[Shard]:
-    """Every file below the folder `root`, links followed, each folder once; names relative to it with `/`."""
+    """Every file below the folder `root`, links followed, each folder once; names relative to it with `/`.
+
+    What is removed by another process meanwhile may be there or not.
+    """
     seen: set[Path] = set()
 
     def refuse(error: OSError) -> None:
-        raise error  # os.walk would leave out a folder that it may not read
+        if not isinstance(error, FileNotFoundError) or error.filename == root:
+            raise error  # os.walk would leave out a folder that it may not read
 
     with storage_errors("list", root):
         for folder, below, files in os.walk(root, followlinks=True, onerror=refuse):
             below[:] = sorted(name for name in below if _first_visit(Path(folder, name), seen))
             for path in (Path(folder, file) for file in sorted(files)):
-                if path.is_file():
-                    yield _shard(str(path), path.relative_to(root).as_posix())
+                found = None
+                with suppress(FileNotFoundError):
+                    found = _shard(str(path), path.relative_to(root).as_posix()) if path.is_file() else None
+                if found is not None:
+                    yield found
 
 
 def _first_visit(folder: Path, seen: set[Path]) -> bool:

@@ -179,14 +179,13 @@ class Output:
     def remove_if(self, name: str, data: bytes | None) -> bool:
         """Remove `name` if its content is `data` (None: if it is not there); returns whether it is gone by this call.
 
-        Of several processes that try at once, one succeeds where files are local; on S3 it may be several.
+        Of several processes that try at once, one succeeds; on S3, where the store knows conditional deletions.
         """
+        if self.is_s3 and data is not None:
+            return s3.remove_if(self.path(name), data)
         if self.read(name) != data:
             return False
         if data is None:
-            return True
-        if self.is_s3:
-            self.delete(name)
             return True
         path, own = Path(self.path(name)), Path(self.path(f"{name}.{owner()}.partial"))
         with storage_errors("delete", str(path)):

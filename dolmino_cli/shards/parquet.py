@@ -14,12 +14,11 @@ import pyarrow.parquet as pq
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
-from dolmino_cli.shards import s3
 from dolmino_cli.shards.conversion import kept_bytes, to_json_lines, unwritable
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError, Quarantined
 from dolmino_cli.shards.rows import RowLayout, as_document
-from dolmino_cli.shards.storage import open_bytes
+from dolmino_cli.shards.storage import is_remote, open_seekable
 
 # A column chunk is fetched this much at a time instead of whole: row groups of 1 GB exist. S3 pays per request.
 _PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
@@ -101,15 +100,14 @@ def _next(rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
     except pa.ArrowException as error:
         raise _Damaged(error) from None
     except OSError as error:
-        if error.errno is not None or "AWS Error" in str(error):
+        if error.errno is not None:
             raise  # the store failed, not the file
         raise _Damaged(error) from None
 
 
 def _rows(path: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
     with ExitStack() as stack:
-        remote = path.startswith(("s3://", "hf://"))
-        buffer_bytes = _PAGE_BUFFER_BYTES["remote" if remote else "local"]
+        buffer_bytes = _PAGE_BUFFER_BYTES["remote" if is_remote(path) else "local"]
         source = stack.enter_context(_open(path))
         # pre_buffer would fetch every column chunk of a row group whole, and make buffer_size mean nothing.
         file = stack.enter_context(pq.ParquetFile(source, buffer_size=buffer_bytes, pre_buffer=False))
@@ -125,12 +123,7 @@ def _rows(path: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
 
 
 def _open(path: str) -> Any:
-    if path.startswith("s3://"):
-        bucket, key = s3.split(path)
-        return s3.arrow_filesystem(bucket).open_input_file(f"{bucket}/{key}")
-    if path.startswith("hf://"):
-        return open_bytes(path)
-    return pa.OSFile(path)
+    return open_seekable(path) if is_remote(path) else pa.OSFile(path)
 
 
 def _reasons(batch: pa.RecordBatch) -> dict[int, str]:

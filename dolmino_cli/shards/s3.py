@@ -1,55 +1,21 @@
-"""S3 as a store: list, stat, open, upload. All settings come from boto3's own chain of variables, profiles and roles."""
+"""S3 as a store: list, stat, open, put, upload, delete. Every request is tried again as `s3_retries` says."""
 
 from __future__ import annotations
 
-import functools
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from dolmino_cli.errors import ConfigError, DataError, StorageError
+from dolmino_cli.errors import DataError
 from dolmino_cli.shards.failures import storage_errors
+from dolmino_cli.shards.s3_client import client
+from dolmino_cli.shards.s3_object import StoredObject, split
 from dolmino_cli.shards.shard import Shard
 
-if TYPE_CHECKING:
-    from pyarrow.fs import S3FileSystem
+__all__ = ["client", "split"]
 
-_READ_AHEAD_BYTES = 1 << 20
-_RETRY_SECONDS = (0.5, 2, 8)
-
-
-def split(uri: str) -> tuple[str, str]:
-    """Bucket and key (or prefix, or glob) of `s3://bucket/key`. Raises ConfigError without a bucket."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise ConfigError(f"{uri!r} names no bucket; write s3://bucket/key")
-    return bucket, key
-
-
-def client() -> Any:
-    """The S3 client of this process for the AWS_* variables as they are now."""
-    return _client(os.getpid(), tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))))
-
-
-@functools.lru_cache(maxsize=4)
-def _client(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
-    from botocore.config import Config
-
-    with storage_errors("set up", "access to S3"):
-        made = _session().client("s3")
-        if ".amazonaws.com" in made.meta.endpoint_url or "AWS_REQUEST_CHECKSUM_CALCULATION" in os.environ:
-            return made
-        # Other stores give a whole object's checksum back with a part of it, which pyarrow then refuses to read.
-        return _session().client("s3", config=Config(request_checksum_calculation="when_required"))
-
-
-def _session() -> Any:
-    import boto3
-
-    # boto3 itself looks at AWS_DEFAULT_REGION only; every other AWS tool takes AWS_REGION first.
-    return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+_PART_BYTES = 16 << 20  # S3 takes 10,000 parts: s3transfer makes them larger above 160 GB
+_PARTS_AT_ONCE = 4
 
 
 def stat(uri: str) -> Shard | None:
@@ -87,43 +53,30 @@ def walk(root: str) -> Iterator[Shard]:
                     yield Shard(path=f"s3://{bucket}/{key}", name=name, bytes=entry["Size"], etag=entry["ETag"].strip('"'))
 
 
-def open_bytes(uri: str) -> BinaryIO:
-    """The object's bytes as a stream, reconnecting where the connection is lost."""
-    from smart_open import s3 as smart_s3
+def open_bytes(uri: str, *, scattered: bool = False) -> BinaryIO:
+    """The object as a stream; `scattered`: for reading here and there."""
+    from dolmino_cli.shards.s3_reading import S3Reader
 
-    bucket, key = split(uri)
-    with storage_errors("read", uri):
-        return cast(BinaryIO, smart_s3.open(bucket, key, "rb", buffer_size=_READ_AHEAD_BYTES, client=client()))
+    return cast(BinaryIO, S3Reader(uri, scattered=scattered))
 
 
 def read_bytes(uri: str) -> bytes | None:
     """The whole object, or None where there is none."""
-    bucket, key = split(uri)
     with storage_errors("read", uri):
-        answer = _or_none(client().get_object, Bucket=bucket, Key=key)
-        return None if answer is None else cast(bytes, answer["Body"].read())
+        found = _or_none(StoredObject(uri).fetch, start=0, length=None)
+        return None if found is None else bytes(found)
 
 
 def read_range(stored: Shard, start: int, length: int) -> bytes:
-    """`length` bytes of an object from `start` on; tried again for some seconds where the store fails.
+    """`length` bytes of an object from `start` on.
 
     Raises DataError when it is not the object that `stored` describes any more, StorageError.
     """
-    bucket, key = split(stored.path)
-    for pause_seconds in (*_RETRY_SECONDS, None):
-        try:
-            with storage_errors("read", stored.path):
-                answer = client().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
-                data = cast(bytes, answer["Body"].read())  # what botocore itself does not try again
-        except StorageError:
-            if pause_seconds is None:
-                raise
-            time.sleep(pause_seconds)
-            continue
-        if answer["ETag"].strip('"') != stored.etag or len(data) != length:
-            raise DataError("was changed while it was being read; restore it, and run the command again", path=stored.path)
-        return data
-    raise AssertionError("the last attempt returns or raises")
+    with storage_errors("read", stored.path):
+        data = bytes(StoredObject(stored.path, etag=stored.etag).fetch(start, length))
+    if len(data) != length:
+        raise DataError("was changed while it was being read; restore it, and run the command again", path=stored.path)
+    return data
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -136,7 +89,8 @@ def write_bytes(uri: str, data: bytes) -> None:
 def write_new(uri: str, data: bytes) -> bool:
     """Put a small object unless there is one; returns whether it was put.
 
-    Stores that do not know `If-None-Match` overwrite; so it is looked for before.
+    Stores that do not know `If-None-Match` overwrite; so it is looked for before. A put whose answer was lost, and which is
+    then refused because of itself, counts as put: no two processes put the same data.
     """
     from botocore.exceptions import ClientError
 
@@ -147,10 +101,42 @@ def write_new(uri: str, data: bytes) -> bool:
         try:
             client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "ConditionalRequestConflict"):
-                return False
-            raise
+            if not _refused_condition(error):
+                raise
+            return bool(error.response["ResponseMetadata"].get("RetryAttempts")) and read_bytes(uri) == data
     return True
+
+
+def remove_if(uri: str, data: bytes) -> bool:
+    """Delete a small object if it holds `data`; returns whether this call did.
+
+    Of several processes that try at once, one succeeds where the store knows `If-Match` of a deletion (AWS does); one whose
+    answer was lost may count itself, too.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, key = split(uri)
+    with storage_errors("delete", uri):
+        stored = StoredObject(uri)
+        found = _or_none(stored.fetch, start=0, length=None)
+        if found != data:
+            return False
+        try:
+            client().delete_object(Bucket=bucket, Key=key, IfMatch=stored.etag)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code in ("NotImplemented", "InvalidArgument", "InvalidRequest"):
+                delete(uri)
+                return True
+            if code not in ("NoSuchKey", "404") and not _refused_condition(error):
+                raise
+            # It was deleted by the first of several attempts, whose answer was lost; or by somebody else, and put anew.
+            return bool(error.response["ResponseMetadata"].get("RetryAttempts")) and stat(uri) is None
+    return True
+
+
+def _refused_condition(error: Any) -> bool:
+    return error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "ConditionalRequestConflict", "412")
 
 
 def age_seconds(uri: str) -> float | None:
@@ -167,10 +153,34 @@ def age_seconds(uri: str) -> float | None:
 
 
 def upload(file: Path, uri: str) -> None:
-    """Upload a local file, in parts where it is large; the object appears when the last part has arrived."""
+    """Upload a local file, in parts where it is large; the object appears when the last part has arrived.
+
+    One that fails leaves no parts behind; of a process that is killed, `dolmino clean` removes them.
+    """
+    from boto3.s3.transfer import TransferConfig
+
     bucket, key = split(uri)
+    config = TransferConfig(
+        multipart_threshold=_PART_BYTES,
+        multipart_chunksize=_PART_BYTES,
+        max_concurrency=_PARTS_AT_ONCE,
+        preferred_transfer_client="classic",  # the other one would go round our retries
+    )
     with storage_errors("write", uri):
-        client().upload_file(str(file), bucket, key)
+        try:
+            client().upload_file(str(file), bucket, key, Config=config)
+        except _upload_failures() as error:
+            # The upload was completed, and the answer lost: the store then knows no such upload. Whether it is ours is not told.
+            if "NoSuchUpload" not in str(error):
+                raise
+            client().upload_file(str(file), bucket, key, Config=config)
+
+
+def _upload_failures() -> tuple[type[Exception], ...]:
+    from boto3.exceptions import S3UploadFailedError
+    from botocore.exceptions import ClientError
+
+    return (S3UploadFailedError, ClientError)
 
 
 def delete(uri: str) -> None:
@@ -178,26 +188,3 @@ def delete(uri: str) -> None:
     bucket, key = split(uri)
     with storage_errors("delete", uri):
         client().delete_object(Bucket=bucket, Key=key)
-
-
-def arrow_filesystem(bucket: str) -> S3FileSystem:
-    """pyarrow's S3 with boto3's credentials, endpoint and region (for AWS itself, the bucket's own region).
-
-    Made anew per shard: credentials of roles expire.
-    """
-    from botocore.exceptions import NoCredentialsError
-    from pyarrow import fs
-
-    meta = client().meta
-    with storage_errors("open", f"s3://{bucket}"):
-        credentials = _session().get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        frozen = credentials.get_frozen_credentials()
-        if ".amazonaws.com" in meta.endpoint_url:
-            options = {"region": fs.resolve_s3_region(bucket)}
-        else:
-            scheme, _, host = meta.endpoint_url.partition("://")
-            region = "us-east-1" if meta.region_name in (None, "aws-global") else meta.region_name
-            options = {"region": region, "scheme": scheme, "endpoint_override": host}
-        return fs.S3FileSystem(access_key=frozen.access_key, secret_key=frozen.secret_key, session_token=frozen.token, **options)

@@ -69,13 +69,10 @@ def open_bytes(path: str) -> BinaryIO:
 
 
 def open_seekable(path: str) -> BinaryIO:
-    """The stored bytes for reading from any place; each read is a request where the store is remote. Raises StorageError."""
+    """The stored bytes for reading from any place; where the store is remote, each jump is a request. Raises StorageError."""
     if store_of(path) is not _STORES["s3"]:
         return open_bytes(path)
-    bucket, key = s3.split(path)
-    with storage_errors("read", path):
-        # smart_open (9.0) reads bytes of another place after some seeks.
-        return cast(BinaryIO, s3.arrow_filesystem(bucket).open_input_file(f"{bucket}/{key}"))
+    return s3.open_bytes(path, scattered=True)
 
 
 def read_bytes(path: str) -> bytes:

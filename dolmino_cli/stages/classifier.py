@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +61,8 @@ class Classifier:
 
     compile: Literal["auto", "yes", "no"] = "auto"
     """torch.compile the model: `auto` does on a GPU, where it can be."""
+
+    accelerated: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.max_tokens < 3:

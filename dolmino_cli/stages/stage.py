@@ -60,6 +60,14 @@ class Approximate(Measure, Protocol):
         """
 
 
+class Accelerated(Wide, Approximate, Protocol):
+    """A measure that a GPU does many times as fast, of id and text alone: where a run has GPUs, it is done there."""
+
+    @property
+    def accelerated(self) -> bool:
+        """True; that it is there says what the measure is."""
+
+
 class Explaining(Measure, Protocol):
     """A measure that also says why: a second column, NAME_evidence, beside its score NAME."""
 
@@ -90,6 +98,11 @@ def is_wide(measure: Measure) -> TypeGuard[Wide]:
 def is_approximate(measure: Measure) -> TypeGuard[Approximate]:
     """Whether `measure` can be compared with a reference."""
     return hasattr(measure, "reference")
+
+
+def is_accelerated(measure: object) -> TypeGuard[Accelerated]:
+    """Whether `measure` wants a GPU."""
+    return hasattr(measure, "accelerated")
 
 
 def evidence_name(measure: Measure) -> str:

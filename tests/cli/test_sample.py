@@ -70,7 +70,7 @@ def test_copied_sources_make_the_same_mix(run, tmp_path: Path) -> None:  # type:
     ("options", "problem"),
     [
         (["--lock", "m.yaml/m.lock.json"], "cannot write"),
-        (["--scratch", "s3://bucket/scratch"], "--scratch s3://bucket/scratch: it must be on the local disk"),
+        (["--scratch", "s3://bucket/scratch"], "--scratch 's3://bucket/scratch': it must be on the local disk"),
         (["--sequence-length", 10**20], "sequence_length is 100000000000000000000; it must be 1 to 16,777,216"),
         (["--tokens-per-file", 10**20], "tokens_per_file is 100000000000000000000; it must be 1 to"),
     ],

@@ -14,7 +14,7 @@ from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.reading import Quarantined
-from dolmino_cli.shards.s3 import client
+from dolmino_cli.shards.s3_client import client
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.shards.writing import DocumentWriter
 from tests.s3_server import KEY, SECRET, S3Server
@@ -170,7 +170,7 @@ def refusal(uri: str) -> str:
 
 def test_keys_and_buckets_that_are_not_there(s3: S3Server) -> None:
     assert refusal(s3.uri("no.jsonl")) == "cannot read s3://bucket/no.jsonl: there is no such key (404)"
-    assert refusal(s3.uri("no.parquet")) == "cannot read s3://bucket/no.parquet: there is no such file"
+    assert refusal(s3.uri("no.parquet")) == "cannot read s3://bucket/no.parquet: there is no such key (404)"
     no_bucket = "there is no such bucket here; check its name, AWS_ENDPOINT_URL and AWS_REGION"
     assert refusal("s3://other/x.jsonl") == f"cannot read s3://other/x.jsonl: {no_bucket}"
     with pytest.raises(StorageError, match=no_bucket):

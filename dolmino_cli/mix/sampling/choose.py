@@ -20,6 +20,7 @@ from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
 from dolmino_cli.mix.sampling.kept import read_columns
+from dolmino_cli.mix.sampling.records import recall, remembered
 from dolmino_cli.mix.sampling.select import (
     PREFIXES,
     Boundary,
@@ -113,7 +114,7 @@ def choose_and_keep(
         tables |= more
     near: dict[str, list[BoundaryDocuments]] = {name: [] for name in boundaries}
     nearing = [_NearTask(table=table, boundary=boundaries[name]) for name in boundaries for table in tables[name]]
-    phase = Phase(name="boundary", name_of=lambda task: task.table.path.name)
+    phase = Phase(name="boundary", name_of=lambda task: task.table.path.name, recorded=lambda task: recall(task.record))
     for task, found in executor.run_tasks(_documents_near, nearing, phase=phase, preload=PRELOAD):
         near[task.table.file.source].append(found)
     selections = {}
@@ -144,8 +145,16 @@ class _NearTask:
     table: Kept
     boundary: Boundary
 
+    @property
+    def record(self) -> Path:
+        return self.table.path.with_suffix(".near")
+
 
 def _documents_near(task: _NearTask) -> BoundaryDocuments:
+    return remembered(task.record, lambda: _read_near(task))
+
+
+def _read_near(task: _NearTask) -> BoundaryDocuments:
     ranks, rows, lengths = read_columns(task.table.path, ("rank", "row", "length"))
     near = in_boundary(ranks, task.boundary)
     return BoundaryDocuments(file=task.table.file.number, keys=ranks[near], rows=rows[near], lengths=lengths[near])
@@ -179,7 +188,7 @@ def _survey(
     done = 0
     with watch("read", sum(file.array.documents for _, file in files), "documents") as say:
         say(0, "")
-        phase = Phase(name=named, name_of=lambda task: f"{task.place:06d}")
+        phase = Phase(name=named, name_of=lambda task: task.name, recorded=lambda task: recall(task.record))
         for task, surveyed in executor.run_tasks(survey, tasks, phase=phase, preload=PRELOAD):
             histograms[task.file.source].add(surveyed.histogram)
             tables[task.file.source][task.file.number] = surveyed.tables

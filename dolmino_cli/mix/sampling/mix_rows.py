@@ -14,9 +14,10 @@ from dolmino_cli.mix.sampling.choose import PRELOAD, Chosen, Survey, Watch, choo
 from dolmino_cli.mix.sampling.gather import Slice, part_count, slices_of
 from dolmino_cli.mix.sampling.memory import Budget
 from dolmino_cli.mix.sampling.order import OrderTask, groups, order
+from dolmino_cli.mix.sampling.records import agreed, recall
 from dolmino_cli.mix.sampling.runs import Run
 from dolmino_cli.mix.sampling.select import Selection
-from dolmino_cli.mix.sampling.survey import Reader, copied_tokens
+from dolmino_cli.mix.sampling.survey import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,8 @@ def mix_rows(
 
     ConfigError when the documents turn out to be so short that those of a part do not fit into `budget`.
     """
-    copied = frozenset(file.path for file in files if file.is_remote or copy_sources) | _too_sparse(plan, files)
+    sparse = agreed(scratch, "sparse.json", sorted(_too_sparse(plan, files)))
+    copied = frozenset(file.path for file in files if file.is_remote or copy_sources) | frozenset(sparse)
     how = Survey(
         seed=seed, scratch=scratch, table_bytes=budget.table_bytes, check_tokens=check_tokens, copied=copied, reader=reader
     )
@@ -70,9 +72,8 @@ def mix_rows(
     runs = _order(tasks, executor, documents=documents, watch=watch)
     assert sum(run.tokens for run in runs) == tokens, "the tokens ordered are not those chosen"
     assert sum(run.documents for run in runs) == documents, "the documents ordered are not those chosen"
-    token_files = tuple(
-        copied_tokens(scratch, place) if file.path in copied else Path(file.path) for place, file in enumerate(files)
-    )
+    read_from = {table.place: table.tokens for table in kept}
+    token_files = tuple(read_from.get(place, Path(file.path)) for place, file in enumerate(files))
     return MixedRows(selections=chosen.selections, runs=runs, token_files=token_files, part_count=parts, tokens=tokens)
 
 
@@ -108,7 +109,7 @@ def _order(tasks: Sequence[OrderTask], executor: Executor, *, documents: int, wa
     done = 0
     with watch("sort", documents, "documents") as say:
         say(0, "")
-        phase = Phase(name="order", name_of=lambda task: task.path.stem)
+        phase = Phase(name="order", name_of=lambda task: task.path.stem, recorded=lambda task: recall(task.record))
         for _, sorted_runs in executor.run_tasks(order, tasks, phase=phase, preload=PRELOAD):
             runs += sorted_runs
             done += sum(run.documents for run in sorted_runs)

@@ -18,9 +18,11 @@ from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.keys import order_key
 from dolmino_cli.mix.sampling.gather import first_key
 from dolmino_cli.mix.sampling.kept import read_tables
+from dolmino_cli.mix.sampling.records import remembered
 from dolmino_cli.mix.sampling.runs import SCHEMA, Run
 from dolmino_cli.mix.sampling.select import Selection
 from dolmino_cli.mix.sampling.survey import Kept
+from dolmino_cli.shards.appearing import appearing
 from dolmino_cli.shards.failures import storage_errors
 
 
@@ -34,6 +36,11 @@ class OrderTask:
     parts: int
     path: Path
     """The scratch file to write."""
+
+    @property
+    def record(self) -> Path:
+        """Where it is put down what was written."""
+        return self.path.with_suffix(".order")
 
 
 def groups(tables: Sequence[Kept], limit_bytes: int) -> list[tuple[Kept, ...]]:
@@ -50,7 +57,14 @@ def groups(tables: Sequence[Kept], limit_bytes: int) -> list[tuple[Kept, ...]]:
 
 
 def order(task: OrderTask) -> list[Run]:
-    """Write one file of runs, one run per copy that takes anything. Raises StorageError."""
+    """Write one file of runs, one run per copy that takes anything, and remove the tables. Raises StorageError."""
+    runs = remembered(task.record, lambda: _order(task))
+    for table in task.tables:
+        table.path.unlink(missing_ok=True)
+    return runs
+
+
+def _order(task: OrderTask) -> list[Run]:
     kept = read_tables(task.tables)
     source = task.tables[0].file.source
     sizes = [table.documents for table in task.tables]
@@ -58,7 +72,11 @@ def order(task: OrderTask) -> list[Run]:
     numbers = np.repeat([table.file.number for table in task.tables], sizes)
     copies = task.selection.copies_of(kept.column("rank").to_numpy(), files=numbers, rows=kept.column("row").to_numpy())
     runs = []
-    with storage_errors("write scratch", str(task.path)), task.path.open("wb", buffering=0) as out:
+    with (
+        storage_errors("write scratch", str(task.path)),
+        appearing(task.path) as partial,
+        partial.open("wb", buffering=0) as out,
+    ):
         for copy, mask in enumerate(copies):
             batch = _in_order(kept, places, np.flatnonzero(mask), order_key(task.seed, source, copy))
             if len(batch):
@@ -66,8 +84,6 @@ def order(task: OrderTask) -> list[Run]:
                 tokens = int(batch.column("length").to_numpy().sum())
                 run = Run(path=task.path, source=source, copy=copy, documents=len(batch), tokens=tokens, bounds=bounds)
                 runs.append(run)
-    for table in task.tables:
-        table.path.unlink()
     return runs
 
 

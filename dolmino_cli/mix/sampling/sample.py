@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from dolmino_cli import __version__
+from dolmino_cli.errors import StorageError
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.scratch import check_seen_by_all, make_own, scratch_folder
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.expected import check_lock, check_second_lock
 from dolmino_cli.mix.find_lock import place_of_lock
+from dolmino_cli.mix.folder import Mark
 from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.lock_selection import locked
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
@@ -30,7 +34,9 @@ from dolmino_cli.mix.prepare import Prepared, describe, prepare
 from dolmino_cli.mix.sampling.choose import PRELOAD, Watch, unwatched
 from dolmino_cli.mix.sampling.memory import MEMORY_BYTES, Budget, documents_per_token
 from dolmino_cli.mix.sampling.mix_rows import MixedRows, mix_rows
-from dolmino_cli.mix.sampling.write_part import PartTask, WrittenPart, write_part
+from dolmino_cli.mix.sampling.write_part import PartTask, write_part, written_part
+from dolmino_cli.mix.written_parts import WrittenPart
+from dolmino_cli.shards.ledger import recipe_hash
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens import arrays as token_arrays
 
@@ -96,7 +102,8 @@ def sample(
 def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = None, how: How | None = None) -> SampleResult:
     """As `sample`, of what `prepare` returned (so that a plan can be shown before the work begins)."""
     place, how = Output(output), how or How()
-    folder.check_scratch(how.scratch)
+    scratch = scratch_folder(place, how.scratch, verb="sample")
+    check_seen_by_all(place, how.scratch, how.executor)
     second = place_of_lock(lock_path, "--lock") if lock_path is not None else None
     if second is not None:
         check_second_lock(*second, prepared.request)
@@ -107,12 +114,11 @@ def sample_prepared(prepared: Prepared, *, output: str, lock_path: str | None = 
         lock = found.lock
         if prepared.lock is not None:
             check_lock(prepared.lock, lock, place)
+        folder.tidy(place, scratch)
     else:
         budget = check_memory(prepared, how)
         with how.executor.claim(place):
-            lock = _write(prepared, place, expected=prepared.lock or found.lock, how=how, budget=budget)
-            place.put(name, lock.to_json())
-            folder.end(place)
+            lock = _make(prepared, place, scratch, expected=prepared.lock or found.lock, how=how, budget=budget)
     if second is not None:
         second[0].put(second[1], lock.to_json())
     return SampleResult(
@@ -128,26 +134,61 @@ def check_memory(prepared: Prepared, how: How) -> Budget:
     return budget
 
 
-def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: How, budget: Budget) -> Lock:
-    """Everything but the lock file. `expected`: what must come out."""
-    folder.begin(output)
-    workspace = folder.fresh_scratch(output, how.scratch)
-    try:
-        mixed = mix_rows(
-            prepared.plan,
-            prepared.files(),
-            seed=prepared.manifest.seed,
-            tokens_per_file=prepared.request.tokens_per_file,
-            scratch=workspace,
-            budget=budget,
-            executor=how.executor,
-            copy_sources=how.copy_sources,
-            watch=how.watch,
-        )
-        written = _write_parts(prepared, mixed, output, how)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+def _make(prepared: Prepared, output: Output, scratch: Path, *, expected: Lock | None, how: How, budget: Budget) -> Lock:
+    """The mix, or what is left of it to do. `expected`: what must come out."""
+    mark = _mark(prepared, how, budget)
+    if folder.begin(output, prepared.request, mark, scratch):
+        try:
+            lock = _write(prepared, output, scratch, mark, expected=expected, how=how, budget=budget)
+            output.put(folder.lock_name(prepared.manifest.name), lock.to_json())
+            folder.end(output)
+            folder.tidy(output, scratch)
+            return lock
+        except StorageError:
+            # Of several processes the first that is done removes what others would still have read.
+            if not folder.look(output, prepared.request).complete:
+                raise
+    finished = folder.look(output, prepared.request).lock
+    assert finished is not None, "a mix that is complete has a lock"
+    return finished
+
+
+def _mark(prepared: Prepared, how: How, budget: Budget) -> Mark:
+    """Runs of equal marks make the same files, those in scratch too, and so can go on from each other's."""
+    request = {"request": msgspec.to_builtins(prepared.request), "dolmino": __version__}
+    roots = {name: source.arrays.root for name, source in prepared.arrays.items()}
+    rows = {**request, "roots": roots, "table_bytes": budget.table_bytes, "copied": how.copy_sources}
+    return Mark(request_sha256=recipe_hash(request), scratch=recipe_hash(rows)[:16])
+
+
+def _write(
+    prepared: Prepared,
+    output: Output,
+    scratch: Path,
+    mark: Mark,
+    *,
+    expected: Lock | None,
+    how: How,
+    budget: Budget,
+) -> Lock:
+    """Everything but the lock file."""
+    workspace = scratch / mark.scratch
+    make_own(scratch)
+    make_own(workspace)
+    mixed = mix_rows(
+        prepared.plan,
+        prepared.files(),
+        seed=prepared.manifest.seed,
+        tokens_per_file=prepared.request.tokens_per_file,
+        scratch=workspace,
+        budget=budget,
+        executor=how.executor,
+        copy_sources=how.copy_sources,
+        watch=how.watch,
+    )
+    written = _write_parts(prepared, mixed, output, mark, how)
     outputs = [part.part for part in written]
+    folder.check_parts(output, outputs)
     assert sum(part.tokens for part in outputs) == mixed.tokens, "the tokens written are not those chosen"
     lock = _with_outputs(locked(prepared, mixed.selections), written)
     if expected is not None:
@@ -159,7 +200,7 @@ def _write(prepared: Prepared, output: Output, *, expected: Lock | None, how: Ho
     return dataclasses.replace(lock, arrays_json_sha256=hashlib.sha256(description).hexdigest())
 
 
-def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, how: How) -> list[WrittenPart]:
+def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, mark: Mark, how: How) -> list[WrittenPart]:
     sources = tuple(prepared.manifest.sources)
 
     def tasks() -> Iterator[PartTask]:
@@ -172,13 +213,14 @@ def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, how: How)
                 sequence_length=prepared.request.sequence_length,
                 dtype=next(iter(prepared.arrays.values())).arrays.dtype,
                 output=output,
+                request_sha256=mark.request_sha256,
             )
 
     written: list[WrittenPart] = []
     done = 0
     with how.watch("write", mixed.tokens, "tokens") as say:
         say(0, "")
-        phase = Phase(name="write", name_of=lambda task: f"{task.part:05d}")
+        phase = Phase(name="write", name_of=lambda task: f"{task.part:05d}", recorded=written_part)
         for _, result in how.executor.run_tasks(write_part, tasks(), phase=phase, preload=PRELOAD):
             written.append(result)
             done += result.part.tokens

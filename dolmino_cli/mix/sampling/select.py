@@ -10,7 +10,8 @@ target is reached; only that prefix's documents (1 in 65,536) are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,6 +75,21 @@ class Histogram:
         """Count what `other` counted."""
         self.tokens[:] += other.tokens
         self.documents[:] += other.documents
+
+    def __reduce__(self) -> tuple[Callable[[bytes, bytes], Histogram], tuple[bytes, bytes]]:
+        """Pickled, a megabyte becomes a tenth of that: a mix has thousands of files, whose counts pass between processes."""
+        return _unpacked, (_packed(self.tokens), _packed(self.documents))
+
+
+def _packed(counts: np.ndarray) -> bytes:
+    with io.BytesIO() as file:
+        np.savez_compressed(file, counts.astype(np.min_scalar_type(int(counts.max()))))
+        return file.getvalue()
+
+
+def _unpacked(tokens: bytes, documents: bytes) -> Histogram:
+    counts = (np.load(io.BytesIO(packed))["arr_0"].astype(np.int64) for packed in (tokens, documents))
+    return Histogram(tokens=next(counts), documents=next(counts))
 
 
 @dataclass(frozen=True, kw_only=True)

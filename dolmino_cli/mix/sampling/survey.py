@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,9 @@ from dolmino_cli.kernels.keyed_hash import hash_strings
 from dolmino_cli.mix.keys import selection_key
 from dolmino_cli.mix.reading import Documents, SourceFile, check_tokens, read_documents
 from dolmino_cli.mix.sampling.copy_tokens import TokenCopy
+from dolmino_cli.mix.sampling.records import remembered
 from dolmino_cli.mix.sampling.select import Histogram, prefixes_of
+from dolmino_cli.shards.appearing import appearing
 from dolmino_cli.shards.failures import storage_errors
 
 Reader = Callable[[SourceFile], Iterator[Documents]]
@@ -54,6 +57,21 @@ class SurveyTask:
     copy_tokens: bool = False
     reader: Reader = read_documents
 
+    @property
+    def name(self) -> str:
+        """Of its scratch files: a file that is read again is read for more, and leaves other ones."""
+        return f"{self.place:06d}-{self.kept.start:05x}-{self.kept.stop:05x}"
+
+    @property
+    def record(self) -> Path:
+        """Where it is put down what was found."""
+        return self.scratch / f"{self.name}.survey"
+
+    @property
+    def tokens(self) -> Path:
+        """Where the tokens of the kept documents are."""
+        return self.scratch / f"{self.name}.tokens" if self.copy_tokens else Path(self.file.path)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
@@ -62,6 +80,8 @@ class Kept:
     path: Path
     file: SourceFile
     place: int
+    tokens: Path
+    """The file that their tokens are read from."""
     documents: int
     bytes: int
 
@@ -74,13 +94,12 @@ class Surveyed:
     tables: tuple[Kept, ...]
 
 
-def copied_tokens(scratch: Path, place: int) -> Path:
-    """Where the kept tokens of a remote file are."""
-    return scratch / f"{place:06d}.tokens"
-
-
 def survey(task: SurveyTask) -> Surveyed:
     """Read one file once. Raises DataError when it is not what its arrays.json says, StorageError when scratch is full."""
+    return remembered(task.record, lambda: _survey(task))
+
+
+def _survey(task: SurveyTask) -> Surveyed:
     histogram = Histogram()
     key = selection_key(task.seed, task.file.source)
     tables = _Tables(task)
@@ -88,11 +107,11 @@ def survey(task: SurveyTask) -> Surveyed:
         stack.enter_context(storage_errors("write scratch for", f"{task.file.path} in {task.scratch}"))
         copy = None
         if task.copy_tokens:
-            copy = stack.enter_context(TokenCopy(task.file, copied_tokens(task.scratch, task.place)))
+            copy = stack.enter_context(TokenCopy(task.file, stack.enter_context(appearing(task.tokens))))
         checking = task.check_tokens and not task.copy_tokens
         checker = stack.enter_context(ThreadPoolExecutor(1) if checking else nullcontext())
         checked = checker.submit(check_tokens, task.file) if checker else None
-        stack.callback(tables.close)
+        stack.enter_context(tables)
         for documents in task.reader(task.file):
             ranks = hash_strings(documents.id, key)
             histogram.add_documents(ranks, documents.lengths)
@@ -124,7 +143,7 @@ def _batch(documents: Documents, kept: np.ndarray, ranks: np.ndarray, offsets: n
 
 
 class _Tables:
-    """The kept documents of a file, cut into tables that one task can hold in memory."""
+    """The kept documents of a file, cut into tables that one task can hold in memory. A context manager."""
 
     def __init__(self, task: SurveyTask) -> None:
         self._task = task
@@ -132,31 +151,37 @@ class _Tables:
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._documents = self._bytes = 0
 
+    def __enter__(self) -> _Tables:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end(error)
+
     def add(self, batch: pa.RecordBatch) -> None:
         # A block of an index is some MB; a table is more.
         if not len(batch):
             return
         if self._writer is None:
-            self._file = pa.OSFile(str(self._path), "wb")
-            self._writer = pa.ipc.new_file(self._file, SCHEMA)
+            self._stack = ExitStack()
+            file = self._stack.enter_context(pa.OSFile(str(self._stack.enter_context(appearing(self._path))), "wb"))
+            self._writer = self._stack.enter_context(pa.ipc.new_file(file, SCHEMA))
         self._writer.write_batch(batch)
         self._documents += len(batch)
         self._bytes += batch.nbytes
         if self._bytes >= self._task.table_bytes:
-            self.close()
+            self._end(None)
 
     @property
     def _path(self) -> Path:
-        return self._task.scratch / f"{self._task.place:06d}-{len(self.done):04d}.kept"
+        return self._task.scratch / f"{self._task.name}-{len(self.done):04d}.kept"
 
-    def close(self) -> None:
-        """End the table that was begun, if one was."""
+    def _end(self, error: BaseException | None) -> None:
+        """End the table that was begun, if one was; after an error it does not appear."""
         if self._writer is None:
             return
-        self._writer.close()
-        self._file.close()
         self._writer = None
-        self.done.append(
-            Kept(path=self._path, file=self._task.file, place=self._task.place, documents=self._documents, bytes=self._bytes)
-        )
+        self._stack.__exit__(type(error) if error else None, error, None)
+        task = self._task
+        size = {"documents": self._documents, "bytes": self._bytes}
+        self.done.append(Kept(path=self._path, file=task.file, place=task.place, tokens=task.tokens, **size))
         self._documents = self._bytes = 0

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from dolmino_cli.mix import written_parts
 from dolmino_cli.mix.lock import MixPart
 from dolmino_cli.mix.provenance import SCHEMA, provenance_name, write_provenance
 from dolmino_cli.mix.sampling.gather import Gathered, Slice, gather
@@ -21,6 +22,8 @@ from dolmino_cli.mix.sampling.repeated import WindowSearch
 from dolmino_cli.mix.sampling.rows import write_rows
 from dolmino_cli.mix.sampling.token_files import TokenFiles, read_in_order
 from dolmino_cli.mix.windows import pack_windows, repeated_name
+from dolmino_cli.mix.written_parts import WrittenPart
+from dolmino_cli.shards.ledger import OutputFile
 from dolmino_cli.shards.storage import Output, Pending
 from dolmino_cli.tokens.arrays import numpy_dtype
 
@@ -36,20 +39,28 @@ class PartTask:
     sequence_length: int
     dtype: Literal["uint16", "uint32"]
     output: Output
+    request_sha256: str
+    """Hash of what decides the mix's bytes."""
+
+    @property
+    def name(self) -> str:
+        """Of its array."""
+        return f"part-{self.part:05d}.npy"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WrittenPart:
-    """A part that has appeared; `repeated_ids` counts, per source, documents whose id the one before them has."""
-
-    part: MixPart
-    repeated_ids: np.ndarray
+def written_part(task: PartTask) -> WrittenPart | None:
+    """The part, if its files are there already."""
+    return written_parts.load(task.output, task.request_sha256, task.name)
 
 
 def write_part(task: PartTask) -> WrittenPart:
-    """Write the part's four files."""
+    """Write the part's four files, and last that they are there; nothing where they are."""
+    return written_part(task) or _write(task)
+
+
+def _write(task: PartTask) -> WrittenPart:
     gathered = gather(task.slices)
-    name = f"part-{task.part:05d}.npy"
+    name = task.name
     ends = np.cumsum(gathered.lengths)
     with ExitStack() as stack:
         array, index, documents, repeated = (
@@ -77,7 +88,11 @@ def write_part(task: PartTask) -> WrittenPart:
             repeated_windows=int(windows.sum()),
         )
     counts = np.bincount(gathered.source[gathered.repeated], minlength=len(task.sources))
-    return WrittenPart(part=part, repeated_ids=counts)
+    written = WrittenPart(part=part, repeated_ids=counts)
+    pendings = zip(part.file_names, (array, index, documents, repeated), strict=True)
+    files = {name: OutputFile(bytes=pending.bytes, sha256=pending.sha256) for name, pending in pendings}
+    written_parts.save(task.output, task.request_sha256, written, files)
+    return written
 
 
 def _write_tokens(task: PartTask, gathered: Gathered, array: Pending, writer: ThreadPoolExecutor) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""One object in S3 by ranges of bytes, each whole however often the connection breaks, and all of the same version."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from dolmino_cli.errors import ConfigError, DataError, StorageError
+from dolmino_cli.shards.s3_client import client
+
+_PIECE_BYTES = 1 << 20
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix, or glob) of `s3://bucket/key`. Raises ConfigError without a bucket."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ConfigError(f"{uri!r} names no bucket; write s3://bucket/key")
+    return bucket, key
+
+
+class Abandoned(Exception):
+    """Nobody wants the bytes any more."""
+
+
+class StoredObject:
+    """An object as it was when its first bytes came, or as `etag` says. `size_bytes` is None until an answer came.
+
+    `etag` is None until then, too, unless it was given. Methods may be called from several threads. They raise botocore's
+    errors, and DataError where the object has changed.
+    """
+
+    def __init__(self, uri: str, *, etag: str | None = None) -> None:
+        self.uri = uri
+        self.size_bytes: int | None = None
+        self._bucket, self._key = split(uri)
+        self.etag = etag and f'"{etag}"'
+
+    def fetch(
+        self,
+        start: int,
+        length: int | None,
+        *,
+        abandoned: threading.Event | None = None,
+        answered: Callable[[], None] | None = None,
+    ) -> bytearray:
+        """`length` bytes from `start` on, fewer where the object ends; None: to its end. `start` < 0: its last -`start` bytes.
+
+        `answered` is called when the size is known, before the bytes come. Raises Abandoned soon after that event is set.
+        """
+        from dolmino_cli.shards.s3_retries import Patience
+
+        found, got, patience = None, 0, Patience(most_attempts=client().meta.config.retries.get("total_max_attempts"))
+        while True:
+            try:
+                # botocore tries again what fails before an answer comes, but neither bodies nor those of refusals.
+                answer = self._ask(start + got, None if length is None else length - got)
+                if answer is None and found is None:
+                    return bytearray()
+                if answer is None:
+                    raise self._changed()
+                if found is None:
+                    length = min(answer["ContentLength"], answer["ContentLength"] if length is None else length)
+                    found = bytearray(length)
+                    start = self.size_bytes - length if start < 0 and self.size_bytes is not None else start
+                    if answered:
+                        answered()
+                with closing(answer["Body"]) as body, memoryview(found) as view:
+                    while got < len(found):
+                        if abandoned is not None and abandoned.is_set():
+                            raise Abandoned
+                        got += body.readinto(view[got : got + _PIECE_BYTES])
+                        patience.progressed()
+                return found
+            except (Abandoned, DataError, StorageError):
+                raise
+            except Exception as error:
+                pause_seconds = patience.after(error)
+                if pause_seconds is None:
+                    raise
+            if (abandoned or threading.Event()).wait(pause_seconds):
+                raise Abandoned
+
+    def _ask(self, start: int, length: int | None) -> Any:
+        """The answer with these bytes coming in its body; None where the object ends before them."""
+        from botocore.exceptions import ClientError
+
+        asked = {"IfMatch": self.etag} if self.etag else {}
+        if start < 0:
+            asked["Range"] = f"bytes={start}"
+        elif start or length is not None:
+            asked["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+        try:
+            answer = client().get_object(Bucket=self._bucket, Key=self._key, **asked)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status == 412:
+                raise self._changed() from None
+            if status != 416:
+                raise
+            self.size_bytes = self.size_bytes or 0
+            return None
+        if self.etag is None:
+            self.etag = answer.get("ETag")
+        elif answer.get("ETag") != self.etag:  # not every store knows If-Match
+            answer["Body"].close()
+            raise self._changed()
+        whole = answer.get("ContentRange", "").rpartition("/")[2]
+        if start > 0 and not whole:
+            raise StorageError(f"cannot read {self.uri}: the store sends no parts of objects (it ignored a Range)")
+        self.size_bytes = int(whole or answer["ContentLength"])
+        return answer
+
+    def _changed(self) -> DataError:
+        return DataError("was changed while it was being read; restore it, and run the command again", path=self.uri)
