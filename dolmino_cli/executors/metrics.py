@@ -51,7 +51,7 @@ class Metrics:
         place = Path(path)
         self._folder, self._name, self._labels = Output(str(place.parent)), place.name, dict(labels)
         self._every_seconds = every_seconds
-        self._started = time.time()
+        self._started, self._troubles = time.time(), s3_troubles.ever()
         self._phases: dict[str, PhaseFigures] = {}
         self._ended = threading.Event()
         self._warned = False
@@ -97,7 +97,7 @@ class Metrics:
             "Tasks given again because their worker was killed.",
             ((self._of(each), each.counters.retries) for each in phases),
         )
-        troubles = sum((counters.troubles() for counters in {each.counters for each in phases}), s3_troubles.ever())
+        troubles = sum((counters.troubles() for counters in {each.counters for each in phases}), s3_troubles.ever() - self._troubles)
         lines += _metric(
             "dolmino_s3_retries_total",
             "counter",
