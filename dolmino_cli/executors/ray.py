@@ -50,6 +50,11 @@ class Ray:
         return max(1, int(cluster_cpus() // (self.cpus_per_worker or 1)))
 
     @property
+    def several_machines(self) -> bool:
+        """As `Executor.several_machines`: yes."""
+        return True
+
+    @property
     def elsewhere(self) -> Elsewhere | None:
         """The workers with GPUs, where there are; started when first asked for. Raises ConfigError."""
         if self.gpu_workers and self._gpus is None:

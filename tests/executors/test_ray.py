@@ -29,7 +29,7 @@ from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.executors import ray_tasks
-from tests.pipeline.make import read_json, write_shard
+from tests.pipeline.make import read_json, tree, write_shard
 from tests.stages.classifier_model import texts
 
 ray = pytest.importorskip("ray", reason="needs the extra [ray]")

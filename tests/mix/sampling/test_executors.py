@@ -1,4 +1,4 @@
-"""A mix is the same from any executor, and from any number of processes that write it together; what is done is not done again."""
+"""A mix is the same from any executor, and from several processes that write it together; what is done is not done again."""
 
 from __future__ import annotations
 
