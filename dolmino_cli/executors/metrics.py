@@ -97,7 +97,9 @@ class Metrics:
             "Tasks given again because their worker was killed.",
             ((self._of(each), each.counters.retries) for each in phases),
         )
-        troubles = sum((counters.troubles() for counters in {each.counters for each in phases}), s3_troubles.ever() - self._troubles)
+        troubles = sum(
+            (counters.troubles() for counters in {each.counters for each in phases}), s3_troubles.ever() - self._troubles
+        )
         lines += _metric(
             "dolmino_s3_retries_total",
             "counter",
