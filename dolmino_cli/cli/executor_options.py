@@ -52,7 +52,7 @@ EXECUTORS = ("local", "ray", "slurm")
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """What was asked for. `runs_tasks` makes an option of every field."""
+    """What was asked for. `runs_tasks` makes an option of every field but `verb`: its words, such as `join stackexchange`."""
 
     asked_workers: _Workers = None
     executor: _Executor = "local"
@@ -69,6 +69,7 @@ class ExecutorOptions:
     detach: Detach = False
     metrics: _Metrics = None
     task_logs: _TaskLogs = False
+    verb: str = ""
 
     @property
     def workers(self) -> int:
@@ -76,11 +77,30 @@ class ExecutorOptions:
         return self.asked_workers or 1
 
     def start_early(self, preload: Sequence[str]) -> None:
-        """Begin to import what local workers will need, while this process plans the run."""
+        """Begin to import what local workers will need, while this process plans the run. Before anything imports pyarrow.
+
+        Raises ConfigError where so many workers cannot be.
+        """
         if self.executor == "local" and self.workers > 1:
+            from dolmino_cli.executors.checks import check_open_files
             from dolmino_cli.executors.local import start_early
 
+            check_open_files(self.workers)  # of what is started later, too
             start_early(preload)
+        from dolmino_cli.shards.without_pandas import without_pandas
+
+        without_pandas()
+
+    def check_place(self, output: str, file_bytes: Sequence[float]) -> None:
+        """Before the work: may `output` be written to, and is there room for files of about these sizes, one for each task?
+
+        Raises ConfigError, StorageError. Where tasks run on other machines, only whether it may be written to.
+        """
+        from dolmino_cli.executors.checks import check_place
+        from dolmino_cli.shards.output import Output
+
+        sizes = sorted(file_bytes, reverse=True) if self.executor == "local" else []
+        check_place(Output(output), writes_bytes=round(sum(sizes)), at_once_bytes=round(sum(sizes[: self.workers])))
 
     def make(self, output: str, *, recipe: str = "") -> Executor:
         """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
@@ -98,7 +118,7 @@ class ExecutorOptions:
         from dolmino_cli.executors.metrics import Metrics
         from dolmino_cli.executors.watched import Watched
 
-        labels = {"verb": _verb(), "recipe": recipe, "output": output}
+        labels = {"verb": self.verb, "recipe": recipe, "output": output}
         metrics = None if self.metrics is None else Metrics(self.metrics, labels)
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
@@ -130,13 +150,13 @@ def _on_slurm(verb: Callable[..., None], given: dict[str, Any], how: ExecutorOpt
         raise ConfigError("--shard is for batch systems that start the command N times; --executor slurm gives shares itself")
     output = given.get("output")
     if output is None:
-        raise ConfigError(f"--executor slurm: {_verb()} has no --output that processes could divide; leave it out")
+        raise ConfigError(f"--executor slurm: {how.verb} has no --output that processes could divide; leave it out")
     of_slurm = {name: getattr(how, name) for name in slurm_options.DEFAULTS}
     detach = of_slurm.pop("detach")
     ray_options.refuse_options_of_ray("slurm", {"cpus_per_worker": how.cpus_per_worker, "gpu_workers": how.gpu_workers})
     of_this_process = _options_of("executor", "asked_workers", "memory_per_worker", *slurm_options.DEFAULTS)
     job = array_job(
-        verb=_verb(),
+        verb=how.verb,
         command=element_command(sys.argv, without={"--dry-run": False, **of_this_process}),
         output=output,
         workers=how.workers,
@@ -159,14 +179,6 @@ def _options_of(*fields: str) -> dict[str, bool]:
     return {option: kind is not bool for kind, one in found for option in (one.default, *(one.param_decls or ()))}
 
 
-def _verb() -> str:
-    """The words of the verb that runs, such as `join stackexchange`."""
-    import click
-
-    running = click.get_current_context(silent=True)
-    return running.command_path.partition(" ")[2] if running is not None else ""
-
-
 def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
     """The verb with the options of ExecutorOptions in place of its parameter `how: ExecutorOptions`."""
     of_verb = inspect.signature(verb, eval_str=True)
@@ -176,11 +188,14 @@ def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
         for field in dataclasses.fields(ExecutorOptions)
+        if field.name != "verb"
     }
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
     @functools.wraps(verb)
-    def with_options(**given: Any) -> None:
-        how = ExecutorOptions(**{name: given.pop(name) for name in options})
+    def with_options(*, context: typer.Context, **given: Any) -> None:
+        words = context.command_path.removeprefix(context.find_root().command_path).strip()
+        how = ExecutorOptions(**{name: given.pop(name) for name in options}, verb=words)
         if how.executor == "slurm":
             _on_slurm(verb, given, how)
         else:
@@ -191,6 +206,6 @@ def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in of_verb.parameters.items() if name != "how"
     ]
     # Typer reads the signature.
-    with_options.__signature__ = of_verb.replace(parameters=[*own, *options.values()])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options.values())}
+    with_options.__signature__ = of_verb.replace(parameters=[context, *own, *options.values()])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (context, *own, *options.values())}
     return with_options

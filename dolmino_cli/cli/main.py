@@ -12,6 +12,7 @@ import typer
 from dolmino_cli import __version__
 from dolmino_cli.cli import checkpoint as checkpoint_verbs
 from dolmino_cli.cli import classifier as classifier_verbs
+from dolmino_cli.cli import clean as clean_verb
 from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import eval as eval_verb
 from dolmino_cli.cli import filter as filter_verb
@@ -63,6 +64,7 @@ app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
 app.add_typer(jobs_verbs.app, name="jobs")
 app.command("report")(report_verb.report)
+app.command("clean")(clean_verb.clean)
 
 
 def _version(asked: bool) -> None:

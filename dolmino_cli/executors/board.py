@@ -16,7 +16,7 @@ from dolmino_cli.executors import failures, manifest
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.executors.leases import Leases
-from dolmino_cli.shards.ages import ages
+from dolmino_cli.shards.listed import ages
 from dolmino_cli.shards.output import Output
 
 MOST_TRIES = 3

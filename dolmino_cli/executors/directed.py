@@ -13,7 +13,7 @@ from dolmino_cli.executors import manifest
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase, Result, Task
 from dolmino_cli.executors.watched import known_length
-from dolmino_cli.shards.ages import ages
+from dolmino_cli.shards.listed import ages
 from dolmino_cli.shards.output import Output
 
 SAY_EVERY_SECONDS = 5.0

@@ -15,7 +15,7 @@ from dolmino_cli.executors.failures import Failure
 from dolmino_cli.executors.leases import EXPIRY_SECONDS, Leases
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.executors.manifest import Manifest
-from dolmino_cli.shards.ages import ages
+from dolmino_cli.shards.listed import ages
 from dolmino_cli.shards.output import Output
 from dolmino_cli.shards.owner import is_gone
 
