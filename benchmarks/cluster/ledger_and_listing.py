@@ -20,7 +20,8 @@ from pathlib import Path
 import dolmino_cli.executors.imported_first  # noqa: F401 - as the command does
 from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Phase
-from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.local import Local, start_early
+from dolmino_cli.pipeline import PRELOAD
 from dolmino_cli.pipeline.run import Run, finish, plan_run
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.recipe import Recipe, load_recipe
@@ -78,7 +79,8 @@ def measure(root: str, shards: int, recipe: Recipe) -> dict[str, float]:
         run = plan()
     with timed("hand out"):
         phase = Phase(name="nothing", name_of=lambda task: task.shard.name)
-        done = sum(1 for _ in attempt_all(Local(workers=2), nothing, run.tasks, phase=phase, what="shards"))
+        tasks = attempt_all(Local(workers=2), nothing, run.tasks, phase=phase, what="shards", preload=PRELOAD)
+        done = sum(1 for _ in tasks)
     assert done == shards
     simulate(run)
     with timed("plan of a finished run"):
@@ -95,6 +97,7 @@ def main(root: str, counts: list[int]) -> None:
         path = Path(folder, "small.yaml")
         path.write_text(RECIPE)
         recipe = load_recipe(path)
+    start_early(PRELOAD)
     for shards in counts:
         print(json.dumps(measure(root, shards, recipe)), flush=True)
 
