@@ -61,7 +61,7 @@ def cluster() -> Iterator[Any]:
         try:
             started = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **NODE})
             break
-        except Exception as error:  # noqa: BLE001 — Ray gives a node 30 s to start, which it may take on a busy machine
+        except Exception as error:
             if not again or "timed out" not in str(error):
                 raise
     started.add_node(num_cpus=1, num_gpus=1, **NODE)
