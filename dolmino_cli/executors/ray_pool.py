@@ -242,4 +242,5 @@ def _why(error: Exception) -> str:
         return "its node was lost"
     if "OUT_OF_MEMORY" in said or "low on memory" in said:
         return "ended by Ray, its node being low on memory"
-    return "killed" if "SYSTEM_ERROR" in said else first_line(error)
+    # A worker that is gone is at times said to be unavailable, before Ray knows what became of it.
+    return "killed" if isinstance(error, import_ray().exceptions.RayActorError) else first_line(error)
