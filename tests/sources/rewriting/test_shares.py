@@ -18,7 +18,7 @@ from tests.pipeline.make import read_json
 from tests.sources.rewriting.chat_server import ChatServer
 from tests.sources.rewriting.make import Rewrite, stored_digests, write_documents
 
-SHARDS, DOCUMENTS = 6, 20
+SHARDS, DOCUMENTS = 4, 20
 
 
 @pytest.fixture
