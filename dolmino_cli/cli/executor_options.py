@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from dolmino_cli.cli import ray_options
+from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
 from dolmino_cli.errors import ConfigError
 
@@ -58,6 +59,11 @@ class ExecutorOptions:
         """Workers that were asked for; 1 where nobody did, also where the executor then takes as many as there is room for."""
         return self.asked_workers or 1
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """What a worker may have. Raises ConfigError."""
+        return parse_size("--memory-per-worker", self.memory_per_worker) if self.memory_per_worker is not None else None
+
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run."""
         if self.executor == "local" and self.workers > 1:
@@ -65,9 +71,12 @@ class ExecutorOptions:
 
             start_early(preload)
 
-    def make(self, output: str, *, recipe: str = "") -> Executor:
-        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
-        executor = self._make(output)
+    def make(self, output: str, *, recipe: str = "", heeds_memory: bool = False) -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError.
+
+        `heeds_memory`: will the verb itself hold its workers to `memory_bytes`?
+        """
+        executor = self._make(output, heeds_memory)
         if self.metrics is None and not self.task_logs:
             return executor
         from dolmino_cli.executors.metrics import Metrics
@@ -77,13 +86,15 @@ class ExecutorOptions:
         metrics = None if self.metrics is None else Metrics(self.metrics, labels)
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
-    def _make(self, output: str) -> Executor:
+    def _make(self, output: str, heeds_memory: bool) -> Executor:
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
         of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
         if self.executor == "ray":
-            return ray_options.make_ray(workers=self.asked_workers, **of_ray)
+            return ray_options.make_ray(workers=self.asked_workers, memory_bytes=self.memory_bytes, **of_ray)
         ray_options.refuse_options_of_ray(self.executor, of_ray)
+        if self.memory_per_worker is not None and not heeds_memory:
+            raise ConfigError("--memory-per-worker is heeded by `filter`, `score` and Ray; leave it out, or add --executor ray")
         from dolmino_cli.executors.local import Local
 
         return Local(workers=self.workers)
