@@ -1,8 +1,8 @@
-"""How much is done again when the one worker of a large shard is killed again and again: `python benchmarks/cluster/killed.py FOLDER`.
+"""How much is done again when the one worker of a large shard is killed again and again.
 
-Makes a shard of 2 GB (plain) from texts given with --texts (any shards), filters it once undisturbed, and once with `kill -9` at
-ten random moments, each time going on with the same command. Prints the documents read in all against those of the shard, in
-parts, and whether the outputs are the same byte for byte.
+`python benchmarks/cluster/killed.py FOLDER --texts SHARDS` makes a shard of 2 GB (plain) of the texts' documents, filters it once
+undisturbed, and once with `kill -9` at ten random moments, each time going on with the same command. Prints the documents that
+went through the stages twice, in parts, and whether the outputs are the same byte for byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ name: killed
 stages:
   - length: {unit: characters, into: characters}
   - keep: {score: characters, at_least: 500, reason: short}
-  - repeated_ngrams: {into: repeated}
+  - word_concentration: {top: 1, into: concentration}
 """
 # `dolmino`, noting how many documents went through the stages.
 COUNTED = """
@@ -40,7 +40,7 @@ def counting(recipe, batch, **more):
     return found
 through_stages.evaluate = counting
 from dolmino_cli.cli.main import main
-main()
+sys.exit(main())
 """
 
 

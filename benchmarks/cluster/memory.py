@@ -19,10 +19,9 @@ from killed import RECIPE, make_shard
 MEASURED = """
 import sys
 from dolmino_cli.cli.main import main
-try:
-    main()
-finally:
-    print("peak", open("/proc/self/status").read().split("VmHWM:")[1].split()[0], file=sys.stderr)
+code = main()
+print("peak", open("/proc/self/status").read().split("VmHWM:")[1].split()[0], file=sys.stderr)
+sys.exit(code)
 """
 # A character of each, repeated: what Python takes for a character is 1, 2 and 4 bytes.
 SCRIPTS = {"ASCII": "plain words and some more ", "Japanese": "漢字仮名交じり文", "ASCII with emoji": "plain words 😀 some more "}
