@@ -41,7 +41,11 @@ from tests.s3_server import KEY, SECRET
 FAULTS = ("reset", "lost_answer", "truncate", "delay", "internal_error", "unavailable", "slow_down")
 """reset: before the store sees the request; lost_answer: after it was carried out; truncate: half of the body, then a reset."""
 
+DENIED = "denied"
+"""No fault of the network, and only on request: 403 to everything."""
+
 _ANSWERS = {"internal_error": (500, "InternalError"), "unavailable": (503, "ServiceUnavailable"), "slow_down": (503, "SlowDown")}
+_ANSWERS[DENIED] = (403, "AccessDenied")
 _PIECE_BYTES = 1 << 20
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding", "content-length"}
 
@@ -49,7 +53,8 @@ _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding", "conte
 class ChaosProxy:
     """Serves `target` (`http://host:port`) at `endpoint` while the context is open; `share` of the requests meet a fault.
 
-    `latency_seconds` is added to every request; a delayed one waits up to `delay_seconds`. `share` may be changed meanwhile.
+    `latency_seconds` is added to every request, and a connection gives `bytes_per_second` at most (0: all it can); a delayed
+    request waits up to `delay_seconds`. `share` may be changed meanwhile.
     """
 
     def __init__(
@@ -61,11 +66,13 @@ class ChaosProxy:
         faults: Sequence[str] = FAULTS,
         delay_seconds: float = 0.3,
         latency_seconds: float = 0.0,
+        bytes_per_second: float = 0.0,
         port: int = 0,
     ) -> None:
-        assert set(faults) <= set(FAULTS), f"faults {faults}: allowed: {FAULTS}"
+        assert set(faults) <= {*FAULTS, DENIED}, f"faults {faults}: allowed: {FAULTS}"
         self.target, self.seed, self.share, self.faults = target.removeprefix("http://"), seed, share, tuple(faults)
         self.delay_seconds, self.latency_seconds = delay_seconds, latency_seconds
+        self.bytes_per_second = bytes_per_second
         self.counts: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -200,12 +207,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", length if whole is None and length is not None else str(left))
         self.end_headers()
         left = left // 2 if fault == "truncate" else left
+        began, sent, rate = time.monotonic(), 0, self.server.proxy.bytes_per_second
         while left:
             piece = whole[:left] if whole is not None else answer.read(min(left, _PIECE_BYTES))
             if not piece:
                 raise http.client.IncompleteRead(b"")
             self.wfile.write(piece)
             left -= len(piece)
+            sent += len(piece)
+            if rate:
+                time.sleep(max(0.0, began + sent / rate - time.monotonic()))
         if fault == "truncate":
             time.sleep(0.005)  # a reset at once would take back what was sent, too
             self._reset()

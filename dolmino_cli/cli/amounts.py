@@ -1,4 +1,4 @@
-"""Amounts as people type them: 11M, 200K, 1.5B, 11_000_000; and sizes: 4GiB, 512M, 2GB."""
+"""Amounts as people type them: 11M, 200K, 1.5B, 11_000_000; sizes: 4GiB, 512M, 2GB; and times: 90m, 2d."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def parse_size(option: str, given: str) -> int:
         raise ConfigError(f"{option} {given!r}: give a size such as 4GiB, 512M or 2GB")
     unit: int = (1000 if found[4] == "B" else 1024) ** _POWERS[found[3]]
     return int(found[1]) * unit + int((found[2] or "0").ljust(3, "0")) * unit // 1000
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([SMHD])\Z", re.ASCII)
+_SECONDS = {"S": 1, "M": 60, "H": 3600, "D": 86400}
+
+
+def parse_duration(option: str, given: str) -> float:
+    """The seconds that `given` stands for: 30s, 90m, 12h, 2d. Raises ConfigError, naming `option`."""
+    found = _DURATION.match(given.strip().upper())
+    if found is None:
+        raise ConfigError(f"{option} {given!r}: give a time such as 30s, 90m, 12h or 2d")
+    return float(found[1]) * _SECONDS[found[2]]

@@ -18,6 +18,9 @@ from dolmino_cli.shards.listing import list_shards
 
 T = TypeVar("T", bound=str)
 
+# A row of attributes/ with some scores, of what the compressed document takes.
+_SCORES_OF_DOCUMENTS = 0.05
+
 
 def choose(option: str, value: str, allowed: Sequence[T]) -> T:
     """`value` as one of `allowed`. Raises ConfigError otherwise."""
@@ -52,6 +55,10 @@ def run_recipe(
         remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")
     if run.finished:
         remark(f"  {len(run.finished):,} shards are done already and skipped")
+    if run.tasks:
+        # Documents, at most all of them, and their scores; or scores alone.
+        share = 1.0 if options.decide else _SCORES_OF_DOCUMENTS
+        how.check_place(output, [task.shard.bytes * share for task in run.tasks])
     _execute(run, executor, how)
     finish(run)
     _show(run, fail_unexpected)

@@ -25,11 +25,14 @@ def run_retokenize(inputs: Sequence[str], *, output: str, how: ExecutorOptions, 
     if dry_run:
         _show_plan(plan)
         return
-    skipped = sum(len(group.shards) for group in plan.groups) - sum(len(group.shards) for group in plan.left)
+    left = [shard for group in plan.left for shard in group.shards]
+    skipped = sum(len(group.shards) for group in plan.groups) - len(left)
     if skipped:
         remark(f"  {skipped:,} shards are done already and skipped")
+    if left:
+        token_bytes = plan.estimated_tokens * plan.job.numpy_dtype.itemsize / max(listed_bytes, 1)
+        how.check_place(output, [shard.bytes * token_bytes for shard in left])
     counters = Counters(workers=how.workers)
-    left = [shard for group in plan.left for shard in group.shards]
     shards = execute(plan, how.make(output), counters=counters)
     for _ in tracked(
         shards,

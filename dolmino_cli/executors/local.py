@@ -53,7 +53,7 @@ def context(preload: Sequence[str] = ()) -> multiprocessing.context.ForkServerCo
     A plain fork would copy the parent's threads' locks (pyarrow, boto3); a spawn would import everything per worker.
     """
     forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload(list(preload))
+    forkserver.set_forkserver_preload(["dolmino_cli.executors.imported_first", *preload])
     return forkserver
 
 

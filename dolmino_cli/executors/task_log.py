@@ -1,4 +1,4 @@
-"""The log of one task: where and when it ran, what `logging` said meanwhile, how it ended. `logs/<phase>/<task>.log`."""
+"""The log of one task, `logs/<phase>/<task>.log`: where and when it ran, what `logging` said, what S3 made it repeat, its end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from types import TracebackType
 
 from dolmino_cli import __version__
 from dolmino_cli.executors.worker import deaths_before, worker_number
+from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.output import Output
 
 FOLDER = "logs"
@@ -43,7 +44,7 @@ class TaskLog(logging.Handler):
         self.amiss = True
 
     def __enter__(self) -> TaskLog:
-        self._started, self._clock = datetime.now(UTC), time.monotonic()
+        self._started, self._clock, self._troubles = datetime.now(UTC), time.monotonic(), s3_troubles.ever()
         if deaths_before():
             self._lines.append(f"workers that were killed at this task before: {deaths_before()}")
             self.amiss = True
@@ -53,6 +54,9 @@ class TaskLog(logging.Handler):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         logging.getLogger().removeHandler(self)
         self._seconds = time.monotonic() - self._clock
+        troubles = s3_troubles.ever() - self._troubles
+        if troubles:
+            self._lines.append(str(troubles))
 
     def save(self, output: Output) -> None:
         """Write it, after what earlier tries of the task left. Raises StorageError."""

@@ -41,11 +41,16 @@ class Run:
     shards: Sequence[Shard]
     finished: dict[str, LedgerEntry]
     tasks: list[ShardTask] = field(default_factory=list)
+    _tally: tuple[int, StageTally] | None = None
 
     @property
     def tally(self) -> StageTally:
         """Counts over the finished shards."""
-        return total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.drops)
+        # Asked for several times at the end, of up to 100,000 shards.
+        if self._tally is None or self._tally[0] != len(self.finished):
+            summed = total((StageTally.of_entry(entry) for entry in self.finished.values()), self.recipe.drops)
+            self._tally = len(self.finished), summed
+        return self._tally[1]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -168,6 +173,7 @@ def _phase(run: Run) -> Phase:
         name="filter" if run.options.decide else "score",
         name_of=lambda task: task.shard.name,
         recorded=lambda task: load(output, task.shard.name),
+        folder="ledger",
         gathered=False,
     )
 

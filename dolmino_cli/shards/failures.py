@@ -88,7 +88,8 @@ def explain_s3(code: str, status: int, operation: str, path: str = "") -> str:
     if code == "NoSuchBucket":
         return "there is no such bucket here; check its name, AWS_ENDPOINT_URL and AWS_REGION"
     if status == 403 or code == "AccessDenied":
-        return f"S3 refused (403): the credentials in use may not do this{_needed(operation, path)}"
+        wrong = "are wrong, or " if code == "403" else ""  # an answer to a HEAD has no body that says which
+        return f"S3 refused (403): the credentials in use {wrong}may not do this{_needed(operation, path)}"
     if status == 404 or code in ("NoSuchKey", "404"):
         return "there is no such key (404)"
     return f"S3 answered {code or 'an error'} (HTTP {status}) to {operation or 'the request'}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -20,6 +22,7 @@ from dolmino_cli.shards.storage import list_names
 FORMAT_VERSION = 1
 _FOLDER = "ledger"
 _SHOWN_CHARACTERS = 80
+_READ_AT_ONCE, _READ_BY_ONE = 16, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,13 @@ class LedgerEntry:
     def recipe_sha256(self) -> str:
         """Hash of the recipe."""
         return recipe_hash(self.recipe)
+
+
+_OPTIONAL = tuple(
+    field.name
+    for field in dataclasses.fields(LedgerEntry)
+    if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+)
 
 
 def recipe_hash(recipe: Mapping[str, Any]) -> str:
@@ -99,8 +109,13 @@ def load(output: Output, name: str, *, folder: str = _FOLDER) -> LedgerEntry | N
 def load_all(output: Output) -> list[LedgerEntry]:
     """Every entry, by name. Raises as `load`."""
     names = list_names(output.path(_FOLDER), ".json")
-    entries = (load(output, name.removesuffix(".json")) for name in names)
-    return [entry for entry in entries if entry is not None]
+    some = [names[first : first + _READ_BY_ONE] for first in range(0, len(names), _READ_BY_ONE)]
+    reading = ThreadPoolExecutor(_READ_AT_ONCE)  # for stores that take their time over each
+    try:
+        found = reading.map(lambda names: [load(output, name.removesuffix(".json")) for name in names], some)
+        return [entry for entries in found for entry in entries if entry is not None]
+    finally:
+        reading.shutdown(cancel_futures=True)
 
 
 def _file(name: str, folder: str) -> str:
@@ -108,6 +123,39 @@ def _file(name: str, folder: str) -> str:
 
 
 def _parse(data: bytes, path: str) -> LedgerEntry:
+    return _parse_whole(data) or _parse_damaged(data, path)
+
+
+@functools.lru_cache(maxsize=64)
+def _recipe(data: bytes) -> tuple[dict[str, Any], str]:
+    """A recipe and its hash. All entries of a run have one, which is held once, also where there are 100,000 of them."""
+    recipe: dict[str, Any] = json.loads(data)
+    return recipe, recipe_hash(recipe)
+
+
+@functools.lru_cache(maxsize=1)
+def _decoder() -> msgspec.json.Decoder[Any]:
+    kinds = get_type_hints(LedgerEntry) | {"recipe": msgspec.Raw}
+    needed: list[tuple[str, Any]] = [("format", int), ("recipe_sha256", str)]
+    needed += [(name, kind) for name, kind in kinds.items() if name not in _OPTIONAL]
+    optional = [(name, kinds[name], None) for name in _OPTIONAL]
+    return msgspec.json.Decoder(msgspec.defstruct("_Stored", [*needed, *optional]))
+
+
+def _parse_whole(data: bytes) -> LedgerEntry | None:
+    """The entry; None where anything is the matter with it. Ten times as fast as `_parse_damaged`, which says what it is."""
+    try:
+        stored = _decoder().decode(data)
+        recipe, sha256 = _recipe(bytes(stored.recipe))
+        if stored.format != FORMAT_VERSION or stored.recipe_sha256 != sha256 or imbalance(stored.counts) is not None:
+            return None
+    except (msgspec.DecodeError, KeyError, AttributeError, TypeError, ValueError):
+        return None
+    fields = {field.name: getattr(stored, field.name) for field in dataclasses.fields(LedgerEntry)}
+    return LedgerEntry(**{name: value for name, value in fields.items() if value is not None} | {"recipe": recipe})
+
+
+def _parse_damaged(data: bytes, path: str) -> LedgerEntry:
     advice = "delete it to run its task again"
     try:
         stored = json.loads(data)
@@ -134,9 +182,19 @@ def difference(entry: LedgerEntry, *, recipe: Mapping[str, Any], input: Mapping[
 
     Lines are like `recipe.stages[1].keep.at_least: 0.03 -> 0.04` and `input.bytes: 10 -> 12`.
     """
-    # Through JSON, so that a tuple now equals the list that was stored.
-    now = json.loads(json.dumps({"recipe": recipe, "input": input}))
-    return [*changes(entry.recipe, now["recipe"], "recipe"), *changes(entry.input, now["input"], "input")]
+    global _compared
+    if _compared is None or _compared[0] is not entry.recipe or _compared[1] is not recipe:
+        _compared = entry.recipe, recipe, changes(entry.recipe, _as_stored(recipe), "recipe")
+    return [*_compared[2], *changes(entry.input, _as_stored(input), "input")]
+
+
+# The recipes that were compared last, and how they differ: those of a run's entries are one and the same.
+_compared: tuple[Mapping[str, Any], Mapping[str, Any], list[str]] | None = None
+
+
+def _as_stored(value: Mapping[str, Any]) -> Any:
+    """Through JSON, so that a tuple now equals the list that was stored."""
+    return json.loads(json.dumps(value))
 
 
 def changes(before: Any, after: Any, place: str) -> list[str]:

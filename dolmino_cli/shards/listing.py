@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import re
@@ -45,7 +46,7 @@ def _refuse_repeats(shards: Iterable[Shard]) -> None:
     by_place: dict[str, Shard] = {}
     by_name: dict[str, Shard] = {}
     for shard in shards:
-        place = shard.path if "://" in shard.path else str(Path(shard.path).resolve())
+        place = shard.path if "://" in shard.path else _real_path(shard.path)
         other = by_place.setdefault(place, shard)
         if other is not shard:
             raise ConfigError(f"{shard.path} is given twice (also as {other.path}); its documents would be counted twice")
@@ -53,6 +54,16 @@ def _refuse_repeats(shards: Iterable[Shard]) -> None:
         if other is not shard:
             both = f"{other.path} and {shard.path} would both be called {shard.name!r}"
             raise ConfigError(f"{both}; give a folder above both, or make one run of each")
+
+
+def _real_path(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return os.path.realpath(path) if os.path.islink(path) else f"{_real_folder(folder or '.')}/{name}"  # noqa: PTH114
+
+
+@functools.lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _expand(given: str) -> list[Shard]:

@@ -16,6 +16,7 @@ __all__ = ["client", "split"]
 
 _PART_BYTES = 16 << 20  # S3 takes 10,000 parts: s3transfer makes them larger above 160 GB
 _PARTS_AT_ONCE = 4
+_UPLOADS_AT_MOST = 5
 
 
 def stat(uri: str) -> Shard | None:
@@ -152,6 +153,18 @@ def age_seconds(uri: str) -> float | None:
     return float((now - head["LastModified"]).total_seconds())
 
 
+def listed(root: str) -> Iterator[tuple[str, int, float]]:
+    """Name, bytes and age in seconds, by the store's own clock, of the objects below `root/`."""
+    from email.utils import parsedate_to_datetime
+
+    bucket, prefix = split(f"{root.rstrip('/')}/")
+    with storage_errors("list", root):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+            for entry in page.get("Contents", []):
+                yield entry["Key"][len(prefix) :], entry["Size"], max(0.0, (now - entry["LastModified"]).total_seconds())
+
+
 def upload(file: Path, uri: str) -> None:
     """Upload a local file, in parts where it is large; the object appears when the last part has arrived.
 
@@ -167,13 +180,15 @@ def upload(file: Path, uri: str) -> None:
         preferred_transfer_client="classic",  # the other one would go round our retries
     )
     with storage_errors("write", uri):
-        try:
-            client().upload_file(str(file), bucket, key, Config=config)
-        except _upload_failures() as error:
-            # The upload was completed, and the answer lost: the store then knows no such upload. Whether it is ours is not told.
-            if "NoSuchUpload" not in str(error):
-                raise
-            client().upload_file(str(file), bucket, key, Config=config)
+        for attempt in range(1, _UPLOADS_AT_MOST + 1):
+            try:
+                client().upload_file(str(file), bucket, key, Config=config)
+                return
+            except _upload_failures() as error:
+                # The upload was completed and the answer lost, so that the store knows no such upload any more (or it has
+                # forgotten one that was not complete). What lies there is not told: it is written again.
+                if "NoSuchUpload" not in str(error) or attempt == _UPLOADS_AT_MOST:
+                    raise
 
 
 def _upload_failures() -> tuple[type[Exception], ...]:

@@ -24,6 +24,10 @@ class Troubles:
         requests.update(other.requests)
         return Troubles(requests=dict(requests), waited_seconds=self.waited_seconds + other.waited_seconds)
 
+    def __sub__(self, earlier: Troubles) -> Troubles:
+        requests = {kind: count - earlier.requests.get(kind, 0) for kind, count in self.requests.items()}
+        return Troubles(requests=requests, waited_seconds=self.waited_seconds - earlier.waited_seconds)
+
     def __bool__(self) -> bool:
         return any(self.requests.values())
 
@@ -37,13 +41,23 @@ class Troubles:
 
 _lock = threading.Lock()
 _so_far = Troubles(requests={}, waited_seconds=0.0)
+_ever = _so_far
 _elsewhere: list[Callable[[], Troubles]] = []
 _listener: Callable[[Troubles], None] | None = None
 
 
 def note(kind: str, waited_seconds: float) -> None:
     """One request is tried again after a wait."""
-    (_listener or add)(Troubles(requests={kind: 1}, waited_seconds=waited_seconds))
+    global _ever
+    noted = Troubles(requests={kind: 1}, waited_seconds=waited_seconds)
+    with _lock:
+        _ever += noted
+    (_listener or add)(noted)
+
+
+def ever() -> Troubles:
+    """All that was noted in this process since it began; `take` and `report_to` change nothing about it."""
+    return _ever
 
 
 def add(troubles: Troubles) -> None:

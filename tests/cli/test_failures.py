@@ -49,7 +49,7 @@ def test_a_bad_shard_gives_one_line(
     outcome = dolmino(monkeypatch, capsys, verb, recipe_file, tmp_path / "in", "-o", tmp_path / "out")
     assert outcome.code == 1
     assert re.search(message, outcome.error), outcome.error
-    assert tree(tmp_path / "out") == {}
+    assert set(tree(tmp_path / "out")) == {f"failures/{name}.json"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, recipe_file: Pat
     (error,) = [text for text in done.stderr.splitlines() if text.startswith("dolmino: error: ")]
     assert "cannot write" in error
     assert "documents/a.jsonl.zst" in error
-    assert tree(tmp_path / "out") == {}
+    assert set(tree(tmp_path / "out")) == {"failures/a.jsonl.zst.json"}
 
 
 @pytest.mark.parametrize(
@@ -160,3 +160,15 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr("dolmino_cli.mix.find_mix.find_mix", interrupted)
     stopped = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
     assert (stopped.code, stopped.err) == (130, "dolmino: stopped; run the same command again to go on\n")
+
+
+def test_metrics_and_task_logs_are_written_where_asked(
+    tmp_path: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shard(tmp_path / "in/a.jsonl.zst", [line(1, 5, 7)])
+    place, out = tmp_path / "metrics/dolmino.prom", tmp_path / "out"
+    outcome = dolmino(monkeypatch, capsys, "filter", recipe_file, tmp_path / "in", "-o", out, "--metrics", place, "--task-logs")
+    assert outcome.code == 0, outcome.err
+    labels = f'verb="filter",recipe="{recipe_file.stem}",output="{out}",phase="filter",state="done"'
+    assert f"dolmino_tasks{{{labels}}} 1\n" in place.read_text()
+    assert (out / "logs/filter/a.jsonl.zst.log").read_text().endswith("s: done\n")

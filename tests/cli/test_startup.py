@@ -24,7 +24,6 @@ HEAVY = {
     "tokenizers",
     "gigatoken",
     "boto3",
-    "smart_open",
     "huggingface_hub",
     "httpx2",
 }

@@ -17,6 +17,7 @@ from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.local import Local
+from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.output import Output
 
 
@@ -39,6 +40,7 @@ def do(task: Task) -> int:
     if task.bad == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if task.bad == "said":
+        s3_troubles.note("SlowDown", 1.5)
         logging.getLogger("dolmino_cli.test").warning("slow, %s", os.environ.get("AWS_SECRET_ACCESS_KEY"))
     return task.number
 
@@ -108,3 +110,4 @@ def test_a_warning_makes_a_log_and_secrets_are_not_in_it(tmp_path: Path, workers
     assert files(tmp_path) == ["logs/count/group/01.log"]
     log = (tmp_path / "out/logs/count/group/01.log").read_text()
     assert "WARNING dolmino_cli.test: slow, *\n" in log and log.endswith("s: done\n")
+    assert "\nS3: 1 request was tried again (1 SlowDown), 2 s waited\n" in log

@@ -1,0 +1,40 @@
+"""pyarrow, kept from importing pandas for nothing.
+
+With its first array pyarrow imports pandas wherever that is installed, only to know pandas' types when it meets them: 0.6 s and
+57 MB, in every process. Nothing here uses it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from types import ModuleType
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """Refuse pandas; leave everything else to the other finders."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not needed yet", name=fullname)
+
+
+def without_pandas() -> None:
+    """Let pyarrow look for pandas now, and not find it. For processes of ours, before the first array.
+
+    Anybody may import pandas later, and `to_pandas` does; only pandas' own scalars (NaT, NA) in lists stay unknown to pyarrow.
+    """
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    api = getattr(pa.lib, "_pandas_api", None)
+    if api is None:  # not in the versions that we know
+        return
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        _ = api.have_pandas
+        pa.array([None])  # where it looks a second time, for the types of scalars, and once only
+    finally:
+        sys.meta_path.remove(finder)
