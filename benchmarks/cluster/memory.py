@@ -60,7 +60,7 @@ def main() -> None:
     folder: Path = given.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(RECIPE)
-    make_shard(given.texts, folder / "one/000.jsonl", 10_000_000)
+    make_shard(given.texts, folder / "one/000.jsonl", 3_000_000)
     (folder / "many").mkdir(exist_ok=True)
     for number in range(100):
         shutil.copy(folder / "one/000.jsonl", folder / f"many/{number:03d}.jsonl")

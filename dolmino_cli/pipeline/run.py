@@ -144,6 +144,11 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
             if entry is not None and task.shard.name not in run.finished:
                 run.finished[task.shard.name] = entry
                 yield entry
+        for name in {task.shard.name for task in run.tasks} - set(run.finished):
+            entry = load(output, name)  # of a shard that others finished while this process helped with it
+            if entry is not None:
+                run.finished[name] = entry
+                yield entry
         remove_empty_folders(output)
 
 
