@@ -63,4 +63,15 @@ LockedWindowTokens = Annotated[
         show_default="the manifest's training, else 4096",
     ),
 ]
+PartSize = Annotated[
+    str,
+    typer.Option(
+        "--part-size",
+        metavar="SIZE",
+        help="Of a part, decompressed: what a killed worker redoes at most. Several workers do a large shard's parts.",
+    ),
+]
+MaxDocument = Annotated[
+    str, typer.Option("--max-document", metavar="SIZE", help="A larger record is quarantined without its bytes, not read.")
+]
 OnError = Annotated[str, typer.Option("--error", metavar="fail|quarantine", help="What to do with an unreadable record.")]

@@ -76,6 +76,11 @@ class ExecutorOptions:
         """Workers that were asked for; 1 where nobody did, also where the executor then takes as many as there is room for."""
         return self.asked_workers or 1
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """What a worker may have. Raises ConfigError."""
+        return parse_size("--memory-per-worker", self.memory_per_worker) if self.memory_per_worker is not None else None
+
     def start_early(self, preload: Sequence[str]) -> None:
         """Begin to import what local workers will need, while this process plans the run. Before anything imports pyarrow.
 
@@ -102,9 +107,12 @@ class ExecutorOptions:
         sizes = sorted(file_bytes, reverse=True) if self.executor == "local" else []
         check_place(Output(output), writes_bytes=round(sum(sizes)), at_once_bytes=round(sum(sizes[: self.workers])))
 
-    def make(self, output: str, *, recipe: str = "") -> Executor:
-        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
-        executor = self._make(output)
+    def make(self, output: str, *, recipe: str = "", heeds_memory: bool = False) -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError.
+
+        `heeds_memory`: will the verb itself hold its workers to `memory_bytes`?
+        """
+        executor = self._make(output, heeds_memory)
         if self.metrics is not None or self.task_logs:
             executor = self._watched(executor, output, recipe)
         if self.shard is not None:
@@ -122,15 +130,17 @@ class ExecutorOptions:
         metrics = None if self.metrics is None else Metrics(self.metrics, labels)
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
-    def _make(self, output: str) -> Executor:
+    def _make(self, output: str, heeds_memory: bool) -> Executor:
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
         of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
         if self.executor == "ray":
             if self.shard is not None:
                 raise ConfigError("--shard is for batch systems that start the command N times; leave --executor ray out")
-            return ray_options.make_ray(workers=self.asked_workers, **of_ray)
+            return ray_options.make_ray(workers=self.asked_workers, memory_bytes=self.memory_bytes, **of_ray)
         ray_options.refuse_options_of_ray(self.executor, of_ray)
+        if self.memory_per_worker is not None and not heeds_memory:
+            raise ConfigError("--memory-per-worker is heeded by `filter`, `score` and Ray; leave it out, or add --executor ray")
         if self.shard is not None:
             from dolmino_cli.executors.shared import Shared, parse_share
             from dolmino_cli.shards.output import Output

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument
+from dolmino_cli.cli.arguments import (
+    DryRun,
+    Inputs,
+    MaxDocument,
+    OnError,
+    OutputOption,
+    Overrides,
+    PartSize,
+    ProfileOption,
+    RecipeArgument,
+)
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 Scores = Annotated[
@@ -43,6 +53,8 @@ def filter_shards(
     expect: Annotated[
         str, typer.Option("--expect", metavar="report|fail", help="When retention leaves a published band.")
     ] = "report",
+    part_size: PartSize = "256MiB",
+    max_document: MaxDocument = "128MiB",
     dry_run: DryRun = False,
 ) -> None:
     """Keep the documents that a RECIPE keeps; say why every other one went.
@@ -62,6 +74,7 @@ def filter_shards(
     if not dry_run:
         how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
+    from dolmino_cli.cli.amounts import parse_size
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.names import FORMATS
     from dolmino_cli.pipeline.shard_task import Options
@@ -74,6 +87,8 @@ def filter_shards(
         format=choose("--format", format_, FORMATS) if format_ else None,
         zstd_level=zstd_level,
         scores=scores,
+        part_bytes=parse_size("--part-size", part_size),
+        max_document_bytes=parse_size("--max-document", max_document),
     )
     fail_unexpected = choose("--expect", expect, ("report", "fail")) == "fail"
     run_recipe(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,9 +34,14 @@ GpuWorkers = Annotated[
     ),
 ]
 MemoryPerWorker = Annotated[
-    str | None, typer.Option("--memory-per-worker", metavar="SIZE", help="Memory that Ray keeps free for a worker, such as 4GiB.")
+    str | None,
+    typer.Option(
+        "--memory-per-worker",
+        metavar="SIZE",
+        help="Memory of a worker, such as 4GiB: a shard of `filter` or `score` that takes more fails. Ray keeps it free.",
+    ),
 ]
-DEFAULTS = {"ray_address": None, "cpus_per_worker": 1.0, "gpus_per_worker": 0.0, "gpu_workers": 0, "memory_per_worker": None}
+DEFAULTS = {"ray_address": None, "cpus_per_worker": 1.0, "gpus_per_worker": 0.0, "gpu_workers": 0}
 
 
 def make_ray(
@@ -47,7 +51,7 @@ def make_ray(
     cpus_per_worker: float,
     gpus_per_worker: float,
     gpu_workers: int,
-    memory_per_worker: str | None,
+    memory_bytes: int | None,
 ) -> Ray:
     """The executor; it connects when it is first used. Raises ConfigError."""
     from dolmino_cli.executors.ray import Ray
@@ -57,7 +61,7 @@ def make_ray(
         asked_workers=workers,
         cpus_per_worker=cpus_per_worker,
         gpus_per_worker=gpus_per_worker,
-        memory_bytes_per_worker=parse_size("--memory-per-worker", memory_per_worker) if memory_per_worker else None,
+        memory_bytes_per_worker=memory_bytes,
         gpu_workers=gpu_workers,
     )
 

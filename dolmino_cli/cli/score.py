@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption, Overrides, ProfileOption, RecipeArgument
+from dolmino_cli.cli.arguments import (
+    DryRun,
+    Inputs,
+    MaxDocument,
+    OnError,
+    OutputOption,
+    Overrides,
+    PartSize,
+    ProfileOption,
+    RecipeArgument,
+)
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 
@@ -15,6 +25,8 @@ def score_shards(
     profile: ProfileOption = None,
     set_: Overrides = None,
     error: OnError = "fail",
+    part_size: PartSize = "256MiB",
+    max_document: MaxDocument = "128MiB",
     dry_run: DryRun = False,
 ) -> None:
     """Measure every document with a RECIPE's measures; decide nothing, rewrite nothing.
@@ -32,11 +44,17 @@ def score_shards(
     if not dry_run:
         how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
+    from dolmino_cli.cli.amounts import parse_size
     from dolmino_cli.cli.run_recipe import choose, run_recipe
     from dolmino_cli.pipeline.shard_task import Options
     from dolmino_cli.recipe import load_recipe
 
-    options = Options(decide=False, on_error=choose("--error", error, ("fail", "quarantine")))
+    options = Options(
+        decide=False,
+        on_error=choose("--error", error, ("fail", "quarantine")),
+        part_bytes=parse_size("--part-size", part_size),
+        max_document_bytes=parse_size("--max-document", max_document),
+    )
     run_recipe(
         load_recipe(find("filters", recipe), set_ or (), profile),
         inputs,

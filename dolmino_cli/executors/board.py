@@ -102,6 +102,8 @@ class UnderLease:
             result = self.function(piece.task)
             if isinstance(result, DolminoError):
                 return result
+            if result is None and not self.records.keeps_results:
+                return Done(by_me=False)  # it helped with a task of this name, which is not done
             self.records.keep(piece.name, result)
             return Done(by_me=True, result=result)
 

@@ -15,6 +15,7 @@ from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.help import with_help
+from dolmino_cli.pipeline.memory import check_fits
 from dolmino_cli.pipeline.names import documents_name
 from dolmino_cli.pipeline.part_records import PartRecords, begun_shards, refuse_changed, remove_empty_folders, remove_parts
 from dolmino_cli.pipeline.placed import placed
@@ -61,12 +62,22 @@ class Run:
         return summed
 
 
-def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Options, *, executor: Executor | None = None) -> Run:
+def plan_run(
+    recipe: Recipe,
+    shards: Sequence[Shard],
+    output: str,
+    options: Options,
+    *,
+    executor: Executor | None = None,
+    memory_bytes: int | None = None,
+) -> Run:
     """Prepare the measures and find which shards are left to do; those that want a GPU where `executor` has some.
 
-    Raises ConfigError when the output folder holds a run of another recipe, other options or other inputs, naming
-    what changed.
+    A shard during which its worker has more than `memory_bytes` fails. Raises ConfigError when the output folder holds a run of
+    another recipe, other options or other inputs, naming what changed; and where the largest document would not fit into memory.
     """
+    if memory_bytes is not None:
+        check_fits(memory_bytes, options.max_document_bytes)
     if not options.decide and not recipe.measures:
         raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
     _refuse_clashing_names(shards, options)
@@ -76,7 +87,15 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     finished = _finished(shards, output, run_recipe)
     _refuse_other_parts(shards, output, run_recipe)
     tasks = [
-        ShardTask(shard=shard, recipe=as_run, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
+        ShardTask(
+            shard=shard,
+            recipe=as_run,
+            loaded=loaded,
+            run_recipe=run_recipe,
+            output=output,
+            options=options,
+            memory_bytes=memory_bytes,
+        )
         for shard in shards
         if shard.name not in finished
     ]
@@ -125,6 +144,11 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
         ):
             if entry is not None and task.shard.name not in run.finished:
                 run.finished[task.shard.name] = entry
+                yield entry
+        for name in {task.shard.name for task in run.tasks} - set(run.finished):
+            entry = load(output, name)  # of a shard that others finished while this process helped with it
+            if entry is not None:
+                run.finished[name] = entry
                 yield entry
         remove_empty_folders(output)
 

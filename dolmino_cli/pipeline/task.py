@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from dolmino_cli.documents import BATCH_BYTES
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.pipeline.names import Format
 from dolmino_cli.recipe import Recipe
 from dolmino_cli.shards.parts import PART_BYTES
@@ -28,6 +29,11 @@ class Options:
     part_bytes: int = PART_BYTES  # of a shard's plain content: what is recorded at a time, and redone after a kill
     max_document_bytes: int = MAX_DOCUMENT_BYTES  # a larger record is set aside
 
+    def __post_init__(self) -> None:
+        for name, size in (("part size", self.part_bytes), ("largest document", self.max_document_bytes)):
+            if size < 1:
+                raise ConfigError(f"{name} {size}: give 1 byte or more")
+
     def recorded(self) -> dict[str, Any]:
         """What a rerun must repeat to be the same run. Where the scores came from is in `loaded`."""
         return asdict(self)
@@ -48,6 +54,7 @@ class ShardTask:
     options: Options
     helpers: int = 0
     helps: bool = False
+    memory_bytes: int | None = None  # that a worker may have
 
 
 def read_options(task: ShardTask) -> ReadOptions:
