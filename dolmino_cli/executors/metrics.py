@@ -16,6 +16,7 @@ from types import TracebackType
 
 from dolmino_cli.errors import StorageError
 from dolmino_cli.executors.counters import Counters
+from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.output import Output
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,13 @@ class Metrics:
             "counter",
             "Tasks given again because their worker was killed.",
             ((self._of(each), each.counters.retries) for each in phases),
+        )
+        troubles = s3_troubles.so_far()
+        lines += _metric(
+            "dolmino_s3_retries_total",
+            "counter",
+            "Requests to S3 that were tried again, by why.",
+            (({**self._labels, "why": kind}, count) for kind, count in sorted(troubles.requests.items()) if count),
         )
         lines += _metric(
             "dolmino_run_start_time_seconds", "gauge", "When the run began, in Unix time.", [(self._labels, self._started)]

@@ -15,6 +15,7 @@ from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.local import Local
 from dolmino_cli.executors.metrics import Metrics, PhaseFigures
 from dolmino_cli.executors.watched import Watched
+from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.output import Output
 from tests.executors.test_attempt import Task, do
@@ -99,6 +100,8 @@ def test_the_file_follows_the_run(tmp_path: Path) -> None:
         samples = parse(place.read_text())
         assert (of(samples, "dolmino_tasks", state="done"), of(samples, "dolmino_tasks", state="running")) == (2, 3)
         figures.done = 7
+        s3_troubles.note("SlowDown", 0.5)
+    assert of(parse(place.read_text()), "dolmino_s3_retries_total", why="SlowDown") == 1
     assert of(parse(place.read_text()), "dolmino_tasks", state="done") == 7
     assert [path.name for path in tmp_path.iterdir()] == ["dolmino.prom"]
 

@@ -30,7 +30,6 @@ def chaos(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChaosProxy]
     monkeypatch.setattr(s3_retries, "_LONGEST_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(s3_reading, "RANGE_BYTES", 200_000)
     monkeypatch.setattr(s3_reading, "_LEAST_BYTES", 10_000)
-    s3_troubles.take()
     with ChaosProxy(s3.endpoint, seed=1, share=0.3, delay_seconds=0.02) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         yield proxy
