@@ -5,7 +5,8 @@
     ├── DataError      a record or a file is not what it must be (path, line)        exit 1
     ├── StorageError   bytes could not be read or written (permissions, disk, S3)    exit 1
     ├── MissingExtra   an optional library is not installed; says the pip line       exit 1
-    └── RunFailed      a run ended without all of its tasks done                     exit 1
+    ├── RunFailed      a run ended without all of its tasks done                     exit 1
+    └── LeftToOthers   this process's share is done; others do the rest of the run   exit 0
 
 Every message says what was given, what is allowed and what to do. Credentials never stand in one.
 """
@@ -62,6 +63,12 @@ def _missing_extra(library: str, extra: str, needed_for: str) -> MissingExtra:
 
 class RunFailed(DolminoError):
     """Some tasks of a run did not finish; those that did are kept and skipped on a rerun."""
+
+
+class LeftToOthers(DolminoError):
+    """A process of a divided run has nothing left to do, while others are at work; the last of them finishes the run."""
+
+    exit_code = 0
 
 
 def first_line(error: Exception) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from dolmino_cli.cli import ray_options
+from dolmino_cli.cli import ray_options, slurm_options
+from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.ray_options import CpusPerWorker, GpusPerWorker, GpuWorkers, MemoryPerWorker, RayAddress
+from dolmino_cli.cli.slurm_options import ArraySize, Detach, JobFolder, SlurmOption, TimeLimit
 from dolmino_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +31,14 @@ _Workers = Annotated[
         help="Worker processes; the output does not depend on it. Default: 1; on Ray one for every CPU of the cluster.",
     ),
 ]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do share I (from 0) of N, then help with the rest: for batch systems that start the command N times.",
+    ),
+]
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
 _Metrics = Annotated[
     str | None,
@@ -36,7 +47,7 @@ _Metrics = Annotated[
 _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
-EXECUTORS = ("local", "ray")
+EXECUTORS = ("local", "ray", "slurm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +61,12 @@ class ExecutorOptions:
     gpus_per_worker: GpusPerWorker = 0.0
     gpu_workers: GpuWorkers = 0
     memory_per_worker: MemoryPerWorker = None
+    shard: _Shard = None
+    array_size: ArraySize = None
+    time_limit: TimeLimit = None
+    slurm_option: SlurmOption = None
+    job_folder: JobFolder = None
+    detach: Detach = False
     metrics: _Metrics = None
     task_logs: _TaskLogs = False
 
@@ -68,8 +85,16 @@ class ExecutorOptions:
     def make(self, output: str, *, recipe: str = "") -> Executor:
         """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
         executor = self._make(output)
-        if self.metrics is None and not self.task_logs:
+        if self.metrics is not None or self.task_logs:
+            executor = self._watched(executor, output, recipe)
+        if self.shard is not None:
             return executor
+        from dolmino_cli.executors.directed import Directed
+        from dolmino_cli.shards.output import Output
+
+        return Directed(executor=executor, name=self.executor, output=Output(output))
+
+    def _watched(self, executor: Executor, output: str, recipe: str) -> Executor:
         from dolmino_cli.executors.metrics import Metrics
         from dolmino_cli.executors.watched import Watched
 
@@ -82,11 +107,56 @@ class ExecutorOptions:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
         of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
         if self.executor == "ray":
+            if self.shard is not None:
+                raise ConfigError("--shard is for batch systems that start the command N times; leave --executor ray out")
             return ray_options.make_ray(workers=self.asked_workers, **of_ray)
         ray_options.refuse_options_of_ray(self.executor, of_ray)
+        if self.shard is not None:
+            from dolmino_cli.executors.shared import Shared, parse_share
+            from dolmino_cli.shards.output import Output
+
+            index, of = parse_share(self.shard)
+            return Shared(index=index, of=of, output=Output(output), workers=self.workers)
         from dolmino_cli.executors.local import Local
 
         return Local(workers=self.workers)
+
+
+def _on_slurm(verb: Callable[..., None], given: dict[str, Any], how: ExecutorOptions) -> None:
+    """The verb as a job array; when that has ended, the verb over the finished output, for what it shows. Raises ConfigError."""
+    from dolmino_cli.cli.run_slurm import array_job, element_command, run_array
+
+    if how.shard is not None:
+        raise ConfigError("--shard is for batch systems that start the command N times; --executor slurm gives shares itself")
+    output = given.get("output")
+    if output is None:
+        raise ConfigError(f"--executor slurm: {_verb()} has no --output that processes could divide; leave it out")
+    of_slurm = {name: getattr(how, name) for name in slurm_options.DEFAULTS}
+    detach = of_slurm.pop("detach")
+    ray_options.refuse_options_of_ray("slurm", {"cpus_per_worker": how.cpus_per_worker, "gpu_workers": how.gpu_workers})
+    of_this_process = _options_of("executor", "asked_workers", "memory_per_worker", *slurm_options.DEFAULTS)
+    job = array_job(
+        verb=_verb(),
+        command=element_command(sys.argv, without={"--dry-run": False, **of_this_process}),
+        output=output,
+        workers=how.workers,
+        memory_bytes_per_worker=parse_size("--memory-per-worker", how.memory_per_worker) if how.memory_per_worker else None,
+        **of_slurm,
+    )
+    here = ExecutorOptions(metrics=how.metrics)
+    if given.get("dry_run"):
+        verb(**given, how=here)
+        typer.echo(job.script())
+    elif run_array(job, output=output, detach=detach):
+        verb(**given, how=here)
+
+
+def _options_of(*fields: str) -> dict[str, bool]:
+    """The options (`--workers`, `-w`) of these fields of ExecutorOptions, and of each whether a value follows it."""
+    hints = get_type_hints(ExecutorOptions, include_extras=True)
+    found = [(get_args(hints[field])[0], get_args(hints[field])[1]) for field in fields]
+    # In an annotation, Typer takes the first name for the default until it reads the signature.
+    return {option: kind is not bool for kind, one in found for option in (one.default, *(one.param_decls or ()))}
 
 
 def _verb() -> str:
@@ -111,7 +181,11 @@ def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def with_options(**given: Any) -> None:
         how = ExecutorOptions(**{name: given.pop(name) for name in options})
-        verb(**given, how=how)
+        if how.executor == "slurm":
+            _on_slurm(verb, given, how)
+        else:
+            slurm_options.refuse_options_of_slurm(how.executor, how)
+            verb(**given, how=how)
 
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in of_verb.parameters.items() if name != "how"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, OutputOption, Workers
+from dolmino_cli.cli.arguments import DryRun, OutputOption
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make documents by rule, from a seed.")
 
@@ -17,6 +18,7 @@ def group() -> None:
 
 
 @app.command("arithmetic")
+@runs_tasks
 def arithmetic(
     tokenizer: Annotated[
         str,
@@ -30,6 +32,7 @@ def arithmetic(
     ],
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="What the documents depend on.", show_default=False)],
     output: OutputOption,
+    how: ExecutorOptions,
     tokens: Annotated[
         str | None,
         typer.Option("--tokens", metavar="AMOUNT", help="Stop with the document that reaches so many, such as 11M."),
@@ -40,7 +43,6 @@ def arithmetic(
     eos: Annotated[
         str | None, typer.Option("--eos", metavar="TOKEN", help="End-of-text token, where the tokenizer does not say.")
     ] = None,
-    workers: Workers = 1,
     dry_run: DryRun = False,
 ) -> None:
     """Make arithmetic with many wordings, every equation true: the first part of DolminoSynthMath.
@@ -57,7 +59,7 @@ def arithmetic(
     from dolmino_cli.cli.run_generate import run_arithmetic
 
     run_arithmetic(
-        workers=workers,
+        how=how,
         dry_run=dry_run,
         output=output,
         tokenizer=tokenizer,

@@ -17,6 +17,7 @@ from dolmino_cli.cli import decontaminate as decontaminate_verbs
 from dolmino_cli.cli import eval as eval_verb
 from dolmino_cli.cli import filter as filter_verb
 from dolmino_cli.cli import generate as generate_verbs
+from dolmino_cli.cli import jobs as jobs_verbs
 from dolmino_cli.cli import join as join_verbs
 from dolmino_cli.cli import microanneal as microanneal_verbs
 from dolmino_cli.cli import mix as mix_verbs
@@ -29,7 +30,7 @@ from dolmino_cli.cli import score as score_verb
 from dolmino_cli.cli import soup as soup_verb
 from dolmino_cli.cli import trace as trace_verb
 from dolmino_cli.cli import train as train_verb
-from dolmino_cli.errors import DolminoError
+from dolmino_cli.errors import DolminoError, LeftToOthers
 
 app = typer.Typer(
     name="dolmino",
@@ -61,6 +62,7 @@ app.command("train")(train_verb.train)
 app.add_typer(checkpoint_verbs.app, name="checkpoint")
 app.command("soup")(soup_verb.soup)
 app.command("eval")(eval_verb.evaluate)
+app.add_typer(jobs_verbs.app, name="jobs")
 app.command("report")(report_verb.report)
 app.command("clean")(clean_verb.clean)
 
@@ -98,6 +100,9 @@ def main() -> int:
         if stop.code == _INTERRUPTED:
             typer.echo("dolmino: stopped; run the same command again to go on", err=True)
         return stop.code if isinstance(stop.code, int) else 0
+    except LeftToOthers as left:
+        typer.echo(f"dolmino: {left}", err=True)
+        return left.exit_code
     except DolminoError as error:
         if os.environ.get("DOLMINO_DEBUG"):
             import traceback

@@ -6,31 +6,31 @@ import logging
 from typing import Any
 
 from dolmino_cli.cli.console import remark, show, tracked
+from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.local import start_early
 from dolmino_cli.report.amounts import big_bytes, big_tokens, duration
 from dolmino_cli.sources.arithmetic.generate import PRELOAD, Plan, execute, finish, plan_generate, sample
 
 _SHOWN_DOCUMENTS = 12
 
 
-def run_arithmetic(*, workers: int, dry_run: bool, **options: Any) -> None:
+def run_arithmetic(*, how: ExecutorOptions, dry_run: bool, **options: Any) -> None:
     """Make the documents and print a summary. `options` are those of `plan_generate`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    if workers > 1 and not dry_run:
-        start_early(PRELOAD)
+    if not dry_run:
+        how.start_early(PRELOAD)
     plan = plan_generate(**options)
     if dry_run:
-        _show_prediction(plan, workers)
+        _show_prediction(plan, how.workers)
         return
     if plan.shards:
         remark(f"  {len(plan.shards):,} shards are done already and skipped")
-    counters = Counters(workers=workers)
+    counters = Counters(workers=how.workers)
     what = "documents" if plan.tokens is None else "tokens"
     left = (plan.documents or plan.tokens or 0) - sum(entry.counts[what] for entry in plan.shards.values())
     shards = plan.expected_shards()
-    entries = execute(plan, workers=workers, counters=counters)
+    entries = execute(plan, how.make(plan.job.output.root), counters=counters)
     for _ in tracked(
         entries,
         what="generate",

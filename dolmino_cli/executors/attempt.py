@@ -90,7 +90,7 @@ def attempt_all(
     """
     before = failures.names(output) if output is not None else set()
     failed: list[DolminoError] = []
-    tried = 0
+    tried: set[str] = set()
     for named, result in executor.run_tasks(
         Attempt(function=function, phase=phase.name, output=output),
         _Naming(tasks, phase.name_of),
@@ -98,16 +98,16 @@ def attempt_all(
         counters=counters,
         preload=preload,
     ):
-        tried += 1
+        tried.add(named.name)
         if isinstance(result, DolminoError):
             failed.append(result)
             if output is not None and isinstance(result, WorkersKilled):
                 failures.note(output, task=named.name, phase=phase.name, reason=str(result))
             continue
-        if output is not None and named.name in before:
+        if output is not None and named.name in before and result is not None:  # None: it helped with a task of that name
             failures.forget(output, named.name)
         yield named.task, result
-    failures.raise_all(failed, tried=tried, what=what, output=output)
+    failures.raise_all(failed, tried=len(tried), what=what, output=output)
 
 
 class _Naming(Iterable[Named]):

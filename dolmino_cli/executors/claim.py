@@ -12,7 +12,7 @@ from dolmino_cli.executors.leases import FOLDER, Leases
 from dolmino_cli.shards.leftovers import remove_gone
 from dolmino_cli.shards.output import Output
 
-_RUN = "run"
+RUN = "run"
 
 
 @contextmanager
@@ -22,13 +22,9 @@ def claim(output: Output) -> Iterator[None]:
     Raises RunFailed where another process holds it, StorageError.
     """
     leases = Leases(output)
-    lease = leases.take(_RUN)
+    lease = leases.take(RUN)
     if lease is None:
-        raise RunFailed(
-            f"another run is writing to {output.root} (on {_host(leases.holder(_RUN))}); wait for it or stop it, or divide the "
-            f"work among several with --shard I/N. One that died on another machine is taken over after "
-            f"{leases.expiry_seconds:.0f} s"
-        )
+        raise refused(leases)
     with lease:
         if not output.is_s3:
             remove_gone(Path(output.root))
@@ -41,6 +37,15 @@ def claim(output: Output) -> Iterator[None]:
     if folder is not None:
         with suppress(OSError):  # other leases are in it
             folder.rmdir()
+
+
+def refused(leases: Leases) -> RunFailed:
+    """What to say to whoever finds the run's lease taken."""
+    return RunFailed(
+        f"another run is writing to {leases.output.root} (on {_host(leases.holder(RUN))}); wait for it or stop it, or divide the "
+        f"work among several with --shard I/N. One that died on another machine is taken over after "
+        f"{leases.expiry_seconds:.0f} s"
+    )
 
 
 def _host(holder: str | None) -> str:

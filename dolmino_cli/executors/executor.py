@@ -20,13 +20,18 @@ class Phase:
 
     `name` is that of the phase, unique in its run; `name_of` gives a task's, unique in its phase and the same in every process
     that plans the run. `recorded` looks up the result of a task that another process finished (its ledger entry, say), or
-    None; without it, an executor of several machines keeps results itself. `gathered` says that the caller needs the results
-    of all tasks, whoever did them, before it goes on; otherwise a process may end when nothing is left for it to do.
+    None; with `folder`, `<folder>/<name>.json` of the output is then there, so that one listing tells what is done instead of
+    a look at each. Without `recorded`, an executor of several processes keeps results itself; they are taken for another
+    run's where `plan`, a hash of all that results depend on besides the task's name, is another. `gathered` says that the
+    caller needs the results of all tasks, whoever did them, before it goes on; otherwise (the last phase of a run) a process
+    may end when nothing is left for it to do, by LeftToOthers, and only one of them has all results.
     """
 
     name: str
     name_of: Callable[[Any], str] = str
     recorded: Callable[[Any], Any | None] | None = None
+    folder: str = ""
+    plan: str = ""
     gathered: bool = True
 
 
@@ -48,7 +53,7 @@ class Executor(Protocol):
 
     @property
     def several_machines(self) -> bool:
-        """May tasks run on other machines than this one? Then files between phases must lie where all of them see them."""
+        """May tasks run on other machines, or several processes direct the run? Files between phases: where all see them."""
         ...
 
     def claim(self, output: Output) -> AbstractContextManager[None]:
@@ -67,7 +72,8 @@ class Executor(Protocol):
         """Yield (task, result) as tasks finish, in any order; `function`, tasks and results must pickle.
 
         `tasks` may be made as they are asked for, and may be gone through more than once. The first exception that
-        `function` raises is raised here, after the running tasks ended. `preload` are modules that workers will need.
+        `function` raises is raised here, after the running tasks ended. A DolminoError that it returns is a task's failure.
+        `preload` are modules that workers will need. Raises LeftToOthers, see Phase.
         """
         ...
 

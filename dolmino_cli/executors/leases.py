@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from datetime import UTC, datetime
 from types import TracebackType
 
 from dolmino_cli.errors import StorageError
@@ -40,7 +41,7 @@ class Leases:
     def take(self, name: str) -> Lease | None:
         """The lease of `name`, or None where another process that is alive, or may be, has it. Raises StorageError."""
         file = f"{FOLDER}/{name}.json"
-        mark = json.dumps({"owner": owner(), "host": socket.gethostname()}).encode()
+        mark = json.dumps({"owner": owner(), "host": socket.gethostname(), "since": _now()}).encode()
         if not self.output.put_new(file, mark):
             holder = self.holder(name)
             if holder is not None and not self._expired(file, holder):
@@ -51,9 +52,14 @@ class Leases:
         return Lease(self, name, mark)
 
     def holder(self, name: str) -> str | None:
-        """The content of a lease: JSON with `owner` and `host`; None where there is none."""
+        """The content of a lease: JSON with `owner`, `host` and `since` (UTC, ISO 8601); None where there is none."""
         data = self.output.read(f"{FOLDER}/{name}.json")
         return None if data is None else data.decode(errors="replace")
+
+    def is_free(self, name: str) -> bool:
+        """Is there none, or one whose process has ended, as far as this machine can tell? Costs a request or two."""
+        holder = self.holder(name)
+        return holder is None or self._expired(f"{FOLDER}/{name}.json", holder)
 
     def _expired(self, file: str, holder: str) -> bool:
         try:
@@ -64,6 +70,10 @@ class Leases:
             return gone
         age_seconds = self.output.age_seconds(file)
         return age_seconds is not None and age_seconds > self.expiry_seconds
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Lease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any
 from dolmino_cli.errors import RunFailed, first_line
 from dolmino_cli.executors.failures import MOST_DEATHS
 from dolmino_cli.executors.ray_cluster import check_started, import_ray
-from dolmino_cli.executors.ray_pool import start
+from dolmino_cli.executors.ray_pool import WARN_AFTER_SECONDS, start
 from dolmino_cli.executors.ray_worker import Driver, Outcome
+
+log = logging.getLogger(__name__)
 
 _RESTARTS = 1000  # of a node that comes and goes, over days
 
@@ -50,7 +53,11 @@ class RayGpus:
     def check(self) -> None:
         """Wait for the first of them. Raises RunFailed for one of another version."""
         ray = import_ray()
-        first, _ = ray.wait([actor.start.remote() for actor in self.actors], num_returns=1)
+        starting = [actor.start.remote() for actor in self.actors]
+        first, _ = ray.wait(starting, num_returns=1, timeout=WARN_AFTER_SECONDS)
+        if not first:
+            log.warning("still waiting for a Ray node with a GPU; the cluster has GPU %g", ray.cluster_resources().get("GPU", 0))
+            first, _ = ray.wait(starting, num_returns=1)
         check_started(ray.get(first[0]), "")
 
     def end(self) -> None:

@@ -23,7 +23,7 @@ from dolmino_cli.shards import s3_troubles
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_SECONDS = 2.0
-_WARN_AFTER_SECONDS = 30.0
+WARN_AFTER_SECONDS = 30.0
 _PROGRESS = "progress"
 
 
@@ -139,7 +139,7 @@ class Pool:
             self._of[member.actor.start.remote()] = member
             starting += 1
         waited = time.monotonic() - self._started_at
-        if not self._warned and waited > _WARN_AFTER_SECONDS and not any(member.ready for member in self._members):
+        if not self._warned and waited > WARN_AFTER_SECONDS and not any(member.ready for member in self._members):
             self._warned = True
             asked = ", ".join(f"{name} {amount:g}" for name, amount in self._resources.items() if amount)
             there = self._ray.cluster_resources()
@@ -182,7 +182,7 @@ class Pool:
         """A worker that is gone: what it had finished is taken, the task that it was at is held against it, the rest is not."""
         if not member.ready:
             self._failed_starts += 1
-            if self._failed_starts >= MOST_DEATHS:
+            if self._failed_starts >= max(MOST_DEATHS, self.size):
                 raise RunFailed(
                     f"Ray workers do not start ({_why(error)}); is dolmino {dolmino_cli.__version__} installed on every node?"
                 )

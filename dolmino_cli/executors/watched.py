@@ -52,7 +52,7 @@ class Watched:
         if self.task_logs and isinstance(function, Attempt):
             run = replace(function, always_log=True)
         counters = counters or Counters(workers=self.workers)
-        figures = PhaseFigures(name=phase.name, workers=self.workers, counters=counters, total=_length(tasks))
+        figures = PhaseFigures(name=phase.name, workers=self.workers, counters=counters, total=known_length(tasks))
         if self.metrics is not None:
             self.metrics.phase(figures)
         handed = _Counted(tasks, figures)
@@ -74,7 +74,8 @@ class _Counted(Iterable[Any]):
             yield task
 
 
-def _length(tasks: Any) -> int | None:
+def known_length(tasks: Any) -> int | None:
+    """How many tasks there are; None where they are made as they are asked for."""
     try:
         return len(tasks)
     except TypeError:

@@ -114,7 +114,13 @@ def _evenly_spaced(shards: Sequence[Shard]) -> list[Shard]:
 
 
 def _batches(recipe: Recipe, shard: Shard, options: Options) -> Iterator[tuple[Batch, list[Quarantined]]]:
-    return read_batches(shard, on_error=options.on_error, batch_bytes=_SAMPLE_BATCH_BYTES, rows=recipe.rows)
+    return read_batches(
+        shard,
+        on_error=options.on_error,
+        batch_bytes=_SAMPLE_BATCH_BYTES,
+        rows=recipe.rows,
+        max_document_bytes=options.max_document_bytes,
+    )
 
 
 def _warm_up(recipe: Recipe, batch: Batch, existing: Mapping[str, pa.Array] | None) -> None:

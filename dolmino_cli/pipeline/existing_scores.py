@@ -62,6 +62,18 @@ class ExistingScores:
         self._row += wanted
         return columns
 
+    def skip(self, rows: int) -> None:
+        """Pass over the rows of documents that were decided before. To be called first."""
+        while rows > len(self._held):
+            rows -= len(self._held)
+            self._row += len(self._held)
+            following = next(self._batches, None)
+            if following is None:
+                return  # `take` says that rows are missing
+            self._held = pa.Table.from_batches([following])
+        self._held = self._held.slice(rows)
+        self._row += rows
+
     def finish(self, shard: str) -> None:
         """Call after the last batch. Raises DataError when rows are left over."""
         left = len(self._held) + sum(len(batch) for batch in self._batches)

@@ -14,12 +14,14 @@ from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
+from dolmino_cli.pipeline.help import with_help
 from dolmino_cli.pipeline.names import documents_name
+from dolmino_cli.pipeline.part_records import PartRecords, begun_shards, refuse_changed, remove_empty_folders, remove_parts
 from dolmino_cli.pipeline.placed import placed
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
 from dolmino_cli.pipeline.tally import StageTally, total
 from dolmino_cli.recipe import Recipe, recipe_hash, stage_name
-from dolmino_cli.shards.ledger import LedgerEntry, difference, input_identity, load, load_all
+from dolmino_cli.shards.ledger import LedgerEntry, load, load_all
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.storage import Output
 
@@ -66,7 +68,8 @@ def plan_run(recipe: Recipe, shards: Sequence[Shard], output: str, options: Opti
     as_run = placed(recipe, executor) if executor is not None and not options.scores else recipe
     loaded = prepare(as_run, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
-    finished = _finished(recipe, shards, output, run_recipe)
+    finished = _finished(shards, output, run_recipe)
+    _refuse_other_parts(shards, output, run_recipe)
     tasks = [
         ShardTask(shard=shard, recipe=as_run, loaded=loaded, run_recipe=run_recipe, output=output, options=options)
         for shard in shards
@@ -109,11 +112,15 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
     output, phase = Output(run.output), _phase(run)
     with executor.claim(output):
         output.put("run.json", _summary(run, complete=False))
+        _remove_parts_of_finished(run)
+        tasks = with_help(run.tasks, executor.workers)
         for task, entry in attempt_all(
-            executor, run_shard, run.tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+            executor, run_shard, tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
         ):
-            run.finished[task.shard.name] = entry
-            yield entry
+            if entry is not None and task.shard.name not in run.finished:
+                run.finished[task.shard.name] = entry
+                yield entry
+        remove_empty_folders(output)
 
 
 def finish(run: Run) -> None:
@@ -142,11 +149,12 @@ def _phase(run: Run) -> Phase:
         name="filter" if run.options.decide else "score",
         name_of=lambda task: task.shard.name,
         recorded=lambda task: load(output, task.shard.name),
+        folder="ledger",
         gathered=False,
     )
 
 
-def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:
+def _finished(shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> dict[str, LedgerEntry]:
     by_name = {shard.name: shard for shard in shards}
     finished = {}
     for entry in load_all(Output(output)):
@@ -156,16 +164,27 @@ def _finished(recipe: Recipe, shards: Sequence[Shard], output: str, run_recipe: 
                 f"{output} holds results of {entry.name!r}, which is not among the inputs now; "
                 "give the same inputs, or another --output"
             )
-        changed = difference(entry, recipe=run_recipe, input=input_identity(shard))
-        if changed:
-            # Another profile has other stages: that says it all.
-            changed = [line for line in changed if line.startswith("recipe.profile:")] or changed
-            raise ConfigError(
-                f"{output} holds results for {entry.name!r} of another run: {'; '.join(changed)}; "
-                "use another --output, or delete this one"
-            )
+        refuse_changed(entry, Output(output), shard, run_recipe)
         finished[entry.name] = entry
     return finished
+
+
+def _refuse_other_parts(shards: Sequence[Shard], output: str, run_recipe: dict[str, Any]) -> None:
+    """Raises ConfigError where parts of shards are there that are not of this run."""
+    by_name = {shard.name: shard for shard in shards}
+    for name, number in begun_shards(Output(output)).items():
+        if name not in by_name:
+            raise ConfigError(
+                f"{output} holds parts of {name!r}, which is not among the inputs now; give the same inputs, or another --output"
+            )
+        PartRecords(Output(output), by_name[name], run_recipe).load(number)
+
+
+def _remove_parts_of_finished(run: Run) -> None:
+    """Remove parts of shards that were put together by a worker that was killed then."""
+    for name in begun_shards(Output(run.output)):
+        if name in run.finished:
+            remove_parts(Output(run.output), name)
 
 
 def _refuse_clashing_names(shards: Sequence[Shard], options: Options) -> None:

@@ -1,204 +1,202 @@
-"""One shard through a recipe: read, measure, decide, write; everything appears at the end, the ledger entry last."""
+"""One shard through a recipe, part by part; its files appear at the end, the ledger entry last.
+
+A shard of one part is written to its final names at once. Of a larger one each part is written, and recorded, by itself, and
+all are put together when the last is there: whoever goes on after a kill finds what is done. Other tasks may help with it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from contextlib import ExitStack
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from dolmino_cli.documents import BATCH_BYTES, Batch
 from dolmino_cli.errors import DolminoError
-from dolmino_cli.executors import counters
-from dolmino_cli.pipeline.evaluate import Evaluated, columns, evaluate, score_columns
+from dolmino_cli.executors.leases import Lease, LeaseLost, Leases
+from dolmino_cli.pipeline.evaluate import score_columns
 from dolmino_cli.pipeline.existing_scores import ExistingScores
-from dolmino_cli.pipeline.names import Format, attributes_name, documents_name, quarantine_name
-from dolmino_cli.pipeline.sidecar import QUARANTINE_SCHEMA, Sidecar, quarantine_rows
-from dolmino_cli.pipeline.tally import StageTally
-from dolmino_cli.recipe import Recipe
-from dolmino_cli.shards.ledger import LedgerEntry, OutputFile, input_identity, save
-from dolmino_cli.shards.listing import Shard
-from dolmino_cli.shards.reading import Quarantined, read_batches
-from dolmino_cli.shards.storage import Output, Pending
-from dolmino_cli.shards.writing import DocumentWriter
-from dolmino_cli.stages.stage import is_wide
+from dolmino_cli.pipeline.part_records import PartRecords, remove_parts
+from dolmino_cli.pipeline.put_together import PartDamaged, put_together
+from dolmino_cli.pipeline.sinks import Sinks, final_names, part_names
+from dolmino_cli.pipeline.tally import StageTally, total
+from dolmino_cli.pipeline.task import Options, ShardTask, batch_bytes, read_options
+from dolmino_cli.pipeline.through_stages import run_batches
+from dolmino_cli.shards.ledger import LedgerEntry, OutputFile, input_identity, load, save
+from dolmino_cli.shards.parts import Parts, open_parts
+from dolmino_cli.shards.storage import Output
+
+__all__ = ["Options", "ShardTask", "batch_bytes", "run_shard"]
+
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a run does besides the recipe. None of it changes which documents are kept, save `on_error`."""
+def run_shard(task: ShardTask) -> LedgerEntry | None:
+    """Do the task and return its ledger entry; None from a task that helps, where others are at what is left.
 
-    decide: bool = True  # False: `dolmino score`, attributes only
-    on_error: Literal["fail", "quarantine"] = "fail"
-    rejects: bool = False  # write dropped documents too
-    measure_dropped: bool = False  # score documents that an earlier decision dropped
-    format: Format | None = None  # of documents; None: .jsonl.zst, or Parquet for Parquet
-    zstd_level: int = 1  # of documents: 2.5 times as fast as level 3, at 13 % more bytes
-    scores: str | None = None  # folder of an earlier run whose scores are taken
-
-    def recorded(self) -> dict[str, Any]:
-        """What a rerun must repeat to be the same run. Where the scores came from is in `loaded`."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardTask:
-    """One independent piece of a run; picklable, the same for every executor."""
-
-    shard: Shard
-    recipe: Recipe
-    loaded: dict[str, dict[str, str]]  # what each measure loaded, by score
-    run_recipe: dict[str, Any]  # resolved recipe with options, as the ledger keeps it
-    output: str
-    options: Options
-
-
-def run_shard(task: ShardTask) -> LedgerEntry:
-    """Do the task and return its ledger entry.
-
-    Raises DataError (unreadable record, with `on_error="fail"`), StorageError. Nothing that looks finished is left behind.
+    Raises DataError (unreadable record, with `on_error="fail"`), StorageError, ConfigError (parts of another run). Nothing that
+    looks finished is left behind.
     """
-    with ExitStack() as unfinished:
-        sinks = _Sinks(task, unfinished)
-        tally, seconds = StageTally.of(task.recipe.drops), defaultdict[str, float](float)
-        existing = None
-        if task.options.scores:
-            existing = ExistingScores(task.options.scores, task.shard.name, score_columns(task.recipe))
-        asked_bytes = batch_bytes(task.recipe, task.options)
-        batches = read_batches(task.shard, on_error=task.options.on_error, batch_bytes=asked_bytes, rows=task.recipe.rows)
+    work = _Work(task)
+    if not task.helps:
+        return work.to_the_end()
+    try:
+        return work.help()
+    except DolminoError:
+        return None  # the shard's own task comes upon it, and says so
+
+
+class _Work:
+    """A shard's parts, as one worker sees them: `done` so far, and how many there are where that is known."""
+
+    def __init__(self, task: ShardTask) -> None:
+        self._task, self._output = task, Output(task.output)
+        self._records = PartRecords(self._output, task.shard, task.run_recipe)
+        self._leases = Leases(self._output) if task.helpers else None
+        self._done: dict[int, LedgerEntry] = {}
+        self._count: int | None = None
+        self._parts: Parts | None = None
+
+    def help(self) -> LedgerEntry | None:
+        """Do the parts that are left and that nobody is at."""
+        finished = load(self._output, self._task.shard.name)
+        return finished or self._go_through()
+
+    def to_the_end(self) -> LedgerEntry:
+        """Do what is left, wait for what others are at, and put the shard together."""
+        wait_seconds = _FIRST_WAIT_SECONDS
         while True:
+            finished = (load(self._output, self._task.shard.name) if self._leases else None) or self._go_through()
+            if finished is None and self._is_whole():
+                finished = self._put_together()
+            if finished is not None:
+                return finished
+            time.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
+
+    def _is_whole(self) -> bool:
+        return self._count is not None and all(number in self._done for number in range(self._count))
+
+    def _go_through(self) -> LedgerEntry | None:
+        """Do every part that is not done and that nobody is at; the shard's entry where it is finished by then."""
+        with ExitStack() as opened:
+            self._parts = None
+            number = 0
+            while self._count is None or number < self._count:
+                entry = self._done.get(number) or self._records.load(number) or self._take(number, opened)
+                if entry is not None and entry.name == self._task.shard.name:
+                    return entry
+                if entry is not None:
+                    self._done[number] = entry
+                    if entry.counts["last"]:
+                        self._count = number + 1
+                number += 1
+        return None
+
+    def _take(self, number: int, opened: ExitStack) -> LedgerEntry | None:
+        """Do a part that has no entry; None where another worker is at it, or there is no such part."""
+        with ExitStack() as leased:
+            lease = None
+            if self._leases is not None:
+                lease = self._leases.take(f"parts/{self._task.shard.name}/{number:05d}")
+                if lease is None:
+                    return None
+                leased.enter_context(lease)
+                finished = load(self._output, self._task.shard.name) or self._records.load(number)  # since we looked
+                if finished is not None:
+                    return finished
+            if self._parts is None:
+                options = read_options(self._task)
+                self._parts = opened.enter_context(open_parts(self._task.shard, options, self._task.options.part_bytes))
+            if not self._parts.go_to(number):
+                self._count = number
+                return None
+            return self._do(self._parts, number, lease)
+
+    def _do(self, parts: Parts, number: int, lease: Lease | None) -> LedgerEntry | None:
+        """Do one part; None where another worker took it over meanwhile. The shard's own entry where it is the only one."""
+        task, seconds = self._task, defaultdict[str, float](float)
+        with ExitStack() as unfinished:
+            existing = self._existing(number)
+            # The first part is most often the only one, which is known at its end.
+            names = part_names(task, number) if number else final_names(task)
+            sinks = Sinks(task, unfinished, names)
+            tally = run_batches(task, parts.read(), sinks, existing, seconds)
+            is_last = parts.is_last
+            if existing and is_last:
+                existing.finish(task.shard.path)
+            if lease:
+                try:
+                    lease.check()
+                except LeaseLost:
+                    return None
+            only = number == 0 and is_last
             started = time.perf_counter()
-            following = next(batches, None)
-            seconds["read"] += time.perf_counter() - started
-            if following is None:
-                break
-            batch, quarantined = following
-            tally.quarantined += len(quarantined)
-            sinks.quarantine(quarantined)
-            text_bytes = pc.sum(pc.binary_length(batch.text)).as_py() or 0
-            tally.documents_in += len(batch)
-            tally.bytes_in += text_bytes
-            if len(batch):
-                outcome = evaluate(
-                    task.recipe,
-                    batch,
-                    tally=tally,
-                    seconds=seconds,
-                    decide=task.options.decide,
-                    measure_dropped=task.options.measure_dropped,
-                    existing=existing.take(batch) if existing else None,
-                )
-                started = time.perf_counter()
-                sinks.write(batch, outcome)
-                seconds["write"] += time.perf_counter() - started
-            counters.advance(documents=len(batch) + len(quarantined), bytes=text_bytes)
-        if existing:
-            existing.finish(task.shard.path)
-        started = time.perf_counter()
-        outputs = sinks.publish()
-        seconds["write"] += time.perf_counter() - started
+            if number == 0 and not only:
+                sinks.move_to(part_names(task, 0))
+            outputs = sinks.publish()
+            seconds["write"] += time.perf_counter() - started
+        if only:
+            return self._record(tally, seconds, outputs)
         tally.bytes_written = sum(output.bytes for output in outputs.values())
-        return _record(task, tally, seconds, outputs)
+        entry = self._records.entry(
+            number,
+            counts={**tally.counts(), "lines": parts.lines, "last": is_last},
+            bytes=tally.bytes(),
+            outputs=outputs,
+            seconds=dict(seconds),
+        )
+        self._records.save(number, entry)
+        return entry
+
+    def _existing(self, number: int) -> ExistingScores | None:
+        if not self._task.options.scores:
+            return None
+        existing = ExistingScores(self._task.options.scores, self._task.shard.name, score_columns(self._task.recipe))
+        before = [self._done[i].counts for i in range(number)]  # all are there: these parts are done in order
+        existing.skip(sum(counts["in"] - counts["quarantined"] for counts in before))
+        return existing
+
+    def _put_together(self) -> LedgerEntry | None:
+        """The shard from its parts; None where another worker is at it, or a part must be done again."""
+        with ExitStack() as leased:
+            if self._leases:
+                lease = self._leases.take(f"parts/{self._task.shard.name}/whole")
+                if lease is None:
+                    return None
+                leased.enter_context(lease)
+            started = time.perf_counter()
+            entries = [self._done[number] for number in range(self._count or 0)]
+            try:
+                outputs = put_together(self._task, entries)
+            except PartDamaged as damaged:
+                self._records.forget(damaged.number)
+                self._done.pop(damaged.number)
+                return None
+            seconds = _summed(entries)
+            seconds["write"] += time.perf_counter() - started
+            entry = self._record(total(map(StageTally.of_entry, entries), self._task.recipe.drops), seconds, outputs)
+            remove_parts(self._output, self._task.shard.name)
+            return entry
+
+    def _record(self, tally: StageTally, seconds: dict[str, float], outputs: dict[str, OutputFile]) -> LedgerEntry:
+        tally.bytes_written = sum(output.bytes for output in outputs.values())
+        entry = LedgerEntry(
+            name=self._task.shard.name,
+            recipe=self._task.run_recipe,
+            input=input_identity(self._task.shard),
+            counts=tally.counts(),
+            bytes=tally.bytes(),
+            outputs=outputs,
+            seconds={name: round(value, 4) for name, value in seconds.items()},
+            engine=self._task.loaded,
+        )
+        save(self._output, entry)
+        return entry
 
 
-def batch_bytes(recipe: Recipe, options: Options) -> int:
-    """How much of a shard goes through the stages at once: the usual, or what a measure that will run asks for."""
-    asked = [measure.batch_bytes for measure in recipe.measures if is_wide(measure)] if not options.scores else []
-    return max([BATCH_BYTES, *asked])
-
-
-def _record(task: ShardTask, tally: StageTally, seconds: dict[str, float], outputs: dict[str, OutputFile]) -> LedgerEntry:
-    entry = LedgerEntry(
-        name=task.shard.name,
-        recipe=task.run_recipe,
-        input=input_identity(task.shard),
-        counts=tally.counts(),
-        bytes=tally.bytes(),
-        outputs=outputs,
-        seconds={name: round(value, 4) for name, value in seconds.items()},
-        engine=task.loaded,
-    )
-    save(Output(task.output), entry)
-    return entry
-
-
-class _Sinks:
-    """The pending outputs of one shard: opened as needed, published together."""
-
-    def __init__(self, task: ShardTask, unfinished: ExitStack) -> None:
-        self._task, self._unfinished = task, unfinished
-        self._output = Output(task.output)
-        self._pending: dict[str, Pending] = {}
-        self._attributes: Sidecar | None = None
-        self._quarantine: Sidecar | None = None
-        self._finished = False
-        self._documents: DocumentWriter | None = None
-        self._rejects: DocumentWriter | None = None
-        name = documents_name(task.shard.name, task.options.format)
-        if task.options.decide:
-            self._documents = DocumentWriter(self._create(f"documents/{name}"), name, zstd_level=task.options.zstd_level)
-        if task.options.decide and task.options.rejects:
-            self._rejects = DocumentWriter(self._create(f"rejects/{name}"), name, zstd_level=task.options.zstd_level)
-
-    def write(self, batch: Batch, outcome: Evaluated) -> None:
-        attributes = outcome.attributes(batch)
-        if not self._task.options.decide:
-            attributes = attributes.drop_columns(["kept", "reason"])
-        if self._attributes is None:
-            name = f"attributes/{attributes_name(self._task.shard.name)}"
-            self._attributes = Sidecar(self._create(name), attributes.schema)
-        self._attributes.write(attributes)
-        if self._documents is not None:
-            self._documents.write(outcome.documents.record)
-        if self._rejects is not None:
-            self._rejects.write(batch.where(~outcome.kept).record)
-
-    def quarantine(self, records: Sequence[Quarantined]) -> None:
-        if not records:
-            return
-        if self._quarantine is None:
-            name = f"quarantine/{quarantine_name(self._task.shard.name)}"
-            self._quarantine = Sidecar(self._create(name), QUARANTINE_SCHEMA)
-        self._quarantine.write(quarantine_rows(self._task.shard.path, records))
-
-    def publish(self) -> dict[str, OutputFile]:
-        """Finish every file and make it appear; returns what was written, by name."""
-        if self._attributes is None:
-            self._attributes = self._empty_attributes()
-        self._finish()
-        for pending in self._pending.values():
-            pending.close()
-        for pending in self._pending.values():
-            pending.publish()
-        return {name: OutputFile(bytes=pending.bytes, sha256=pending.sha256) for name, pending in sorted(self._pending.items())}
-
-    def _finish(self) -> None:
-        self._finished = True
-        for sink in (self._documents, self._rejects, self._attributes, self._quarantine):
-            if sink is not None:
-                sink.finish()
-
-    def _abandon(self) -> None:
-        """After an error: end the writers while their files are open, so that none writes when it is collected."""
-        if not self._finished:
-            with suppress(DolminoError, OSError, ValueError):
-                self._finish()
-
-    def _empty_attributes(self) -> Sidecar:
-        fields = [("id", pa.large_string()), ("line", pa.int64())]
-        for measure in self._task.recipe.measures:
-            fields += [(name, kind or pa.float64()) for name, kind in columns(measure).items()]
-        if self._task.options.decide:
-            fields += [("kept", pa.bool_()), ("reason", pa.string())]
-        return Sidecar(self._create(f"attributes/{attributes_name(self._task.shard.name)}"), pa.schema(fields))
-
-    def _create(self, name: str) -> Pending:
-        pending = self._unfinished.enter_context(self._output.create(name))
-        self._unfinished.callback(self._abandon)  # runs before `pending` is closed and discarded
-        self._pending[name] = pending
-        return pending
+def _summed(entries: Sequence[LedgerEntry]) -> defaultdict[str, float]:
+    seconds = defaultdict[str, float](float)
+    for entry in entries:
+        for name, value in entry.seconds.items():
+            seconds[name] += value
+    return seconds

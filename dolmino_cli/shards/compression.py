@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, Literal
@@ -42,10 +43,22 @@ class PlainBytes:
 
     def __init__(self, source: BinaryIO, compression: Compression) -> None:
         self.problem: str | None = None
-        self._compression = compression
+        self._source, self._compression = source, compression
         self._frames = FrameFollower()
         self._tap = _Tap(source, self._frames.feed if compression == "zstd" else _ignore)
         self._read_into = self._reader(source)
+
+    def skip(self, count_bytes: int) -> None:
+        """Pass over plain bytes, or what is left of them: a seek where the source is plain and can, else by decompressing."""
+        if self._compression == "plain" and self._source.seekable():
+            self._source.seek(count_bytes, os.SEEK_CUR)
+            return
+        passed = bytearray(min(count_bytes, _PIECE_BYTES))
+        while count_bytes:
+            wanted = min(count_bytes, len(passed))
+            if self.fill(memoryview(passed)[:wanted]) < wanted:
+                return
+            count_bytes -= wanted
 
     def _reader(self, source: BinaryIO) -> Callable[[memoryview], int]:
         if self._compression == "zstd":

@@ -22,6 +22,21 @@ class Quarantined:
     record: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class TooLarge:
+    """A record that was not read, as it has more bytes than allowed; sha256 is that of its bytes."""
+
+    bytes: int
+    sha256: str
+
+    def reason(self, most_bytes: int) -> str:
+        """Why it is set aside, in words."""
+        return (
+            f"{self.bytes:,} bytes, more than --max-document {most_bytes:,}; sha256 {self.sha256}; it stays in the input, "
+            "and no bytes of it are here"
+        )
+
+
 class Document(msgspec.Struct, gc=False):
     """What every record must have. Of two equal keys in one object the last counts, as in Python's json."""
 

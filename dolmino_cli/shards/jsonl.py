@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -13,38 +14,96 @@ from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.compression import PlainBytes
 from dolmino_cli.shards.failures import storage_errors
-from dolmino_cli.shards.faults import DECODER, Document, OnError, Quarantined, fault
+from dolmino_cli.shards.faults import DECODER, Document, Quarantined, fault
 from dolmino_cli.shards.formats import format_of
-from dolmino_cli.shards.lines import Lines, blocks
+from dolmino_cli.shards.lines import LineReader, Lines
+from dolmino_cli.shards.read_options import ReadOptions
 from dolmino_cli.shards.rows import RowLayout, as_document
 from dolmino_cli.shards.storage import open_bytes
 
+_COUNT_BYTES = 1 << 20
 
-def read(
-    path: str, *, on_error: OnError, batch_bytes: int, records: bool = True, rows: Sequence[RowLayout] = ()
-) -> Iterator[tuple[Batch, list[Quarantined]]]:
+
+def read(path: str, options: ReadOptions) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one JSONL file."""
-    with open_bytes(path) as source:
-        stream = PlainBytes(source, format_of(path).compression)
-        lines = blocks(stream, batch_bytes)
+    with JsonlParts(path, options, None) as parts:
+        yield from parts.read()
+
+
+class JsonlParts:
+    """As `parts.Parts`: part k is the lines that begin in plain bytes [k * part_bytes, (k + 1) * part_bytes)."""
+
+    def __init__(self, path: str, options: ReadOptions, part_bytes: int | None) -> None:
+        self.path, self._options, self._part_bytes = path, options, part_bytes
+        self.number = 0
+        self._source: BinaryIO = open_bytes(path)
+        self._stream = PlainBytes(self._source, format_of(path).compression)
+        self._reader = LineReader(self._stream, options.batch_bytes, options.max_document_bytes)
+
+    def __enter__(self) -> JsonlParts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+
+    @property
+    def lines(self) -> int:
+        """As `Parts.lines`."""
+        return self._reader.lines
+
+    @property
+    def is_last(self) -> bool:
+        """As `Parts.is_last`."""
+        with storage_errors("read", self.path):
+            return self._reader.at_end
+
+    def go_to(self, number: int) -> bool:
+        """As `Parts.go_to`."""
+        if number == 0:
+            return True
+        assert self._part_bytes is not None, "a shard read whole has one part"
+        self.number = number
+        with storage_errors("read", self.path):
+            self._reader.skip_to(number * self._part_bytes)
+            return not self._reader.at_end
+
+    def read(self) -> Iterator[tuple[Batch, list[Quarantined]]]:
+        """As `Parts.read`."""
+        most_bytes = self._options.max_document_bytes
+        lines = self._reader.blocks(None if self._part_bytes is None else (self.number + 1) * self._part_bytes)
         while True:
-            with storage_errors("read", path):
+            with storage_errors("read", self.path):
                 block = next(lines, None)
             if block is None:
                 return
-            documents, chosen = _fast(block)
-            quarantined: list[Quarantined] = []
-            written: list[bytes] | None = None
-            if documents is None:
-                documents, chosen, quarantined, written = _line_by_line(block, stream.problem, rows)
-            if quarantined and on_error == "fail":
+            batch, quarantined = self._decoded(block)
+            if quarantined and self._options.on_error == "fail":
                 worst = quarantined[0]
-                raise DataError(worst.reason, path=path, line=worst.line)
-            if documents or quarantined:
-                batch = _batch(path, block, documents, chosen, records and written is None)
-                if records and written is not None:
-                    batch = replace(batch, record=pa.array(written, pa.large_binary()))
+                raise DataError(worst.reason, path=self.path, line=worst.line + self._lines_before())
+            if block.too_large:
+                quarantined = sorted(quarantined + _large(block, most_bytes), key=lambda one: one.line)
+            if len(batch) or quarantined:
                 yield batch, quarantined
+
+    def _decoded(self, block: Lines) -> tuple[Batch, list[Quarantined]]:
+        records = self._options.records
+        documents, chosen = _fast(block)
+        if documents is not None:
+            return _batch(self.path, block, documents, chosen, records), []
+        documents, chosen, quarantined, written = _line_by_line(block, self._stream.problem, self._options.rows)
+        batch = _batch(self.path, block, documents, chosen, False)
+        return (replace(batch, record=pa.array(written, pa.large_binary())) if records else batch), quarantined
+
+    def _lines_before(self) -> int:
+        """Lines of all parts before this one: counted anew, as only a message needs it."""
+        if self.number == 0 or self._part_bytes is None:
+            return 0
+        with open_bytes(self.path) as source:
+            stream = PlainBytes(source, format_of(self.path).compression)
+            reader = LineReader(stream, _COUNT_BYTES, self._options.max_document_bytes)
+            for _ in reader.blocks(self.number * self._part_bytes):
+                pass
+            return reader.lines
 
 
 def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
@@ -55,7 +114,8 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
     """
     chosen = np.flatnonzero(block.ends > block.starts)
     buffer, starts, ends = block.buffer, block.starts[chosen], block.ends[chosen]
-    if not len(chosen) or block.unfinished or not ((buffer[starts] == ord("{")) & (buffer[ends - 1] == ord("}"))).all():
+    looked_at = block.unfinished or block.too_large
+    if not len(chosen) or looked_at or not ((buffer[starts] == ord("{")) & (buffer[ends - 1] == ord("}"))).all():
         return None, chosen
     whole = buffer[: int(block.ends[-1])]
     try:
@@ -65,6 +125,16 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None, chosen
     return (documents if len(documents) == len(chosen) else None), chosen
+
+
+def _large(block: Lines, most_bytes: int) -> list[Quarantined]:
+    """The lines that were too large to read; one that the stream broke in is set aside for that."""
+    broken = len(block.starts) - 1 if block.unfinished else None
+    return [
+        Quarantined(line=block.first + i, reason=one.reason(most_bytes), record=b"")
+        for i, one in block.too_large.items()
+        if i != broken
+    ]
 
 
 def _line_by_line(

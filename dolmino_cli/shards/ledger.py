@@ -80,19 +80,20 @@ def imbalance(counts: Mapping[str, Any]) -> str | None:
     return f"in {counts['in']} != kept {counts['kept']} + dropped {dropped} + quarantined {counts['quarantined']}"
 
 
-def save(output: Output, entry: LedgerEntry) -> None:
+def save(output: Output, entry: LedgerEntry, *, folder: str = _FOLDER) -> None:
     """Write the entry. Do it last: it says that the task's outputs are whole."""
     stored = {"format": FORMAT_VERSION, "recipe_sha256": entry.recipe_sha256, **dataclasses.asdict(entry)}
-    output.put(_file(entry.name), json.dumps(stored, indent=1, ensure_ascii=False).encode() + b"\n")
+    output.put(_file(entry.name, folder), json.dumps(stored, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def load(output: Output, name: str) -> LedgerEntry | None:
+def load(output: Output, name: str, *, folder: str = _FOLDER) -> LedgerEntry | None:
     """The entry of task `name`, or None where it has not finished.
 
     Raises DataError for an entry that is damaged or of another format.
     """
-    data = output.read(_file(name))
-    return None if data is None else _parse(data, output.path(_file(name)))
+    file = _file(name, folder)
+    data = output.read(file)
+    return None if data is None else _parse(data, output.path(file))
 
 
 def load_all(output: Output) -> list[LedgerEntry]:
@@ -102,8 +103,8 @@ def load_all(output: Output) -> list[LedgerEntry]:
     return [entry for entry in entries if entry is not None]
 
 
-def _file(name: str) -> str:
-    return f"{_FOLDER}/{name}.json"
+def _file(name: str, folder: str) -> str:
+    return f"{folder}/{name}.json"
 
 
 def _parse(data: bytes, path: str) -> LedgerEntry:

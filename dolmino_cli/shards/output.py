@@ -75,6 +75,13 @@ class Pending(io.RawIOBase):
                 self._file.close()
             super().close()
 
+    def move_to(self, destination: str) -> None:
+        """Publish under another name, of the same output, than was begun with."""
+        self.destination = destination
+        if not destination.startswith("s3://"):
+            with storage_errors("write", destination):
+                Path(destination).parent.mkdir(parents=True, exist_ok=True)
+
     def publish(self) -> None:
         """Make the file appear under its final name, replacing what was there: a rename, or a completed upload."""
         self.close()

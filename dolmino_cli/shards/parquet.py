@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
-from dolmino_cli.shards.conversion import kept_bytes, to_json_lines, unwritable
 from dolmino_cli.shards.failures import storage_errors
-from dolmino_cli.shards.faults import OnError, Quarantined
-from dolmino_cli.shards.rows import RowLayout, as_document
+from dolmino_cli.shards.faults import Quarantined
+from dolmino_cli.shards.parquet_parts import Rows, cut
+from dolmino_cli.shards.parquet_rows import batch_of, documents
+from dolmino_cli.shards.read_options import ReadOptions
 from dolmino_cli.shards.storage import is_remote, open_seekable
 
 # A column chunk is fetched this much at a time instead of whole: row groups of 1 GB exist. S3 pays per request.
@@ -25,9 +23,7 @@ _PAGE_BUFFER_BYTES = {"local": 1 << 20, "remote": 8 << 20}
 _MOST_ROWS = 1 << 16
 
 
-def read(
-    path: str, *, on_error: OnError, batch_bytes: int, records: bool = True, rows: Sequence[RowLayout] = ()
-) -> Iterator[tuple[Batch, list[Quarantined]]]:
+def read(path: str, options: ReadOptions) -> Iterator[tuple[Batch, list[Quarantined]]]:
     """As `reading.read_batches`, of one Parquet file. Lines are row numbers, from 1.
 
     Documents made of a publisher's rows have JSON as their records, without the columns that are null.
@@ -35,56 +31,97 @@ def read(
     A damaged file ends, in quarantine, with one set-aside record of 0 bytes at the row that was reached; a file without
     proper `id` and `text` columns has all of its rows set aside (as JSON).
     """
-    row = 1
-    pieces = _rows(path, batch_bytes)
-    while True:
-        try:
-            with storage_errors("read", path):
-                batch = _next(pieces)
-        except _Damaged as damage:
-            if on_error == "fail":
-                raise DataError(damage.reason, path=path, line=row if row > 1 else None) from None
-            nothing = _batch(path, pa.RecordBatch.from_pydict({}), row, records=records)
-            yield nothing, [Quarantined(line=row, reason=damage.reason, record=b"")]
-            return
-        if batch is None:
-            return
-        if rows and any(_column_problem(batch.schema, name) for name in ("id", "text")):
-            made, quarantined = _from_rows(path, batch, row, rows)
-            if quarantined and on_error == "fail":
-                raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
-            yield made if records else replace(made, record=pa.nulls(len(made))), quarantined
-            row += len(batch)
-            continue
-        reasons = _reasons(batch)
-        faulty = {i: kept_bytes(batch.slice(i, 1).to_struct_array()) for i in sorted(reasons)}
-        quarantined = [Quarantined(line=row + i, reason=reasons[i], record=record) for i, record in faulty.items()]
-        if quarantined and on_error == "fail":
-            raise DataError(quarantined[0].reason, path=path, line=quarantined[0].line)
-        good = np.ones(len(batch), bool)
-        good[list(reasons)] = False
-        yield _batch(path, batch, row, good, records=records), quarantined
-        row += len(batch)
+    with ParquetParts(path, options, None) as parts:
+        yield from parts.read()
 
 
-def _from_rows(path: str, batch: pa.RecordBatch, first: int, layouts: Sequence[RowLayout]) -> tuple[Batch, list[Quarantined]]:
-    found: list[tuple[int, bytes, tuple[bytes, str, str] | str]] = []
-    for i in range(len(batch)):
-        row = batch.slice(i, 1).to_struct_array()
-        try:
-            line = to_json_lines(row).removesuffix(b"\n")
-            found.append((first + i, line, as_document(line, layouts)))
-        except ValueError:
-            found.append((first + i, kept_bytes(row), unwritable(row) or "no JSON can hold it"))
-    good = [(row, *document) for row, _, document in found if not isinstance(document, str)]
-    made = Batch(
-        shard=path,
-        id=pa.array([id for _, _, id, _ in good], pa.large_string()),
-        text=pa.array([text for _, _, _, text in good], pa.large_string()),
-        record=pa.array([json for _, json, _, _ in good], pa.large_binary()),
-        line=pa.array([row for row, _, _, _ in good], pa.int64()),
-    )
-    return made, [Quarantined(line=row, reason=why, record=line) for row, line, why in found if isinstance(why, str)]
+class ParquetParts:
+    """As `parts.Parts`, of runs of rows. A damaged part ends where the damage is; the parts after it are read as they can be."""
+
+    def __init__(self, path: str, options: ReadOptions, part_bytes: int | None) -> None:
+        self.path, self._options, self._part_bytes = path, options, part_bytes
+        self.number = self.lines = 0
+        self._opened = ExitStack()
+        self._file: pq.ParquetFile | None = None
+        self._cut: list[list[Rows]] = [[]]
+
+    def __enter__(self) -> ParquetParts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @property
+    def is_last(self) -> bool:
+        """As `Parts.is_last`."""
+        return self.number == len(self._cut) - 1
+
+    def go_to(self, number: int) -> bool:
+        """As `Parts.go_to`."""
+        self.number = number
+        with suppress(_Damaged), storage_errors("read", self.path), _damages():
+            self._open()
+        return number < len(self._cut)
+
+    def read(self) -> Iterator[tuple[Batch, list[Quarantined]]]:
+        """As `Parts.read`."""
+        path, options = self.path, self._options
+        self.lines = 0
+        pieces = self._rows()
+        while True:
+            try:
+                with storage_errors("read", path), _damages():
+                    batch = next(pieces, None)
+            except _Damaged as damage:
+                reached = self._rows_before() + self.lines + 1
+                if options.on_error == "fail":
+                    raise DataError(damage.reason, path=path, line=reached if reached > 1 else None) from None
+                nothing = batch_of(path, pa.RecordBatch.from_pydict({}), self.lines + 1, records=options.records)
+                self.lines += 1
+                yield nothing, [Quarantined(line=self.lines, reason=damage.reason, record=b"")]
+                return
+            if batch is None:
+                return
+            made, quarantined, large = documents(path, batch, self.lines + 1, options)
+            if quarantined and options.on_error == "fail":
+                worst = quarantined[0]
+                raise DataError(worst.reason, path=path, line=self._rows_before() + worst.line)
+            yield made, sorted(quarantined + large, key=lambda one: one.line) if large else quarantined
+            self.lines += len(batch)
+
+    def _open(self) -> pq.ParquetFile:
+        if self._file is None:
+            buffer_bytes = _PAGE_BUFFER_BYTES["remote" if is_remote(self.path) else "local"]
+            source = self._opened.enter_context(_open(self.path))
+            # pre_buffer would fetch every column chunk of a row group whole, and make buffer_size mean nothing.
+            self._file = self._opened.enter_context(pq.ParquetFile(source, buffer_size=buffer_bytes, pre_buffer=False))
+            self._cut = cut(self._file.metadata, self._part_bytes)
+        return self._file
+
+    def _rows_before(self) -> int:
+        """Rows of the file before the part."""
+        if self._file is None or not self._cut[self.number]:
+            return 0
+        first = self._cut[self.number][0]
+        return first.start + sum(int(self._file.metadata.row_group(group).num_rows) for group in range(first.group))
+
+    def _rows(self) -> Iterator[pa.RecordBatch]:
+        file = self._open()
+        batch_bytes = self._options.batch_bytes
+        for stretch in self._cut[self.number]:
+            metadata = file.metadata.row_group(stretch.group)
+            row_bytes = max(1, metadata.total_byte_size // max(1, metadata.num_rows))
+            rows = min(max(1, batch_bytes // row_bytes), _MOST_ROWS)
+            at = 0  # pages have no index to go by: the rows before the part are decoded, and let go
+            for found in file.iter_batches(batch_size=rows, row_groups=[stretch.group], use_threads=False):
+                batch = found.slice(max(0, stretch.start - at), max(0, stretch.stop - max(at, stretch.start)))
+                at += len(found)
+                # Dictionary pages make rows larger than the file says: cut what came out too large.
+                pieces = min(len(batch), max(1, batch.nbytes // (2 * batch_bytes)))
+                size = -(-len(batch) // max(1, pieces))
+                yield from (batch.slice(start, size) for start in range(0, len(batch), max(1, size)))
+                if at >= stretch.stop:
+                    break
 
 
 class _Damaged(Exception):
@@ -94,9 +131,11 @@ class _Damaged(Exception):
         super().__init__(self.reason)
 
 
-def _next(rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+@contextmanager
+def _damages() -> Iterator[None]:
+    """Turns what pyarrow says of a damaged file into _Damaged; the store's own errors stay as they are."""
     try:
-        return next(rows, None)
+        yield
     except pa.ArrowException as error:
         raise _Damaged(error) from None
     except OSError as error:
@@ -105,89 +144,5 @@ def _next(rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         raise _Damaged(error) from None
 
 
-def _rows(path: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
-    with ExitStack() as stack:
-        buffer_bytes = _PAGE_BUFFER_BYTES["remote" if is_remote(path) else "local"]
-        source = stack.enter_context(_open(path))
-        # pre_buffer would fetch every column chunk of a row group whole, and make buffer_size mean nothing.
-        file = stack.enter_context(pq.ParquetFile(source, buffer_size=buffer_bytes, pre_buffer=False))
-        for group in range(file.num_row_groups):
-            metadata = file.metadata.row_group(group)
-            row_bytes = max(1, metadata.total_byte_size // max(1, metadata.num_rows))
-            rows = min(max(1, batch_bytes // row_bytes), _MOST_ROWS)
-            for batch in file.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
-                # Dictionary pages make rows larger than the file says: cut what came out too large.
-                pieces = min(len(batch), max(1, batch.nbytes // (2 * batch_bytes)))
-                size = -(-len(batch) // max(1, pieces))
-                yield from (batch.slice(start, size) for start in range(0, len(batch), max(1, size)))
-
-
 def _open(path: str) -> Any:
     return open_seekable(path) if is_remote(path) else pa.OSFile(path)
-
-
-def _reasons(batch: pa.RecordBatch) -> dict[int, str]:
-    """Row within the batch -> why it is no document."""
-    found: dict[int, str] = {}
-    for name in ("text", "id"):
-        problem = _column_problem(batch.schema, name)
-        if problem is not None:
-            found.update(dict.fromkeys(range(len(batch)), problem))
-            continue
-        column = batch.column(name)
-        nulls = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
-        found.update(dict.fromkeys(nulls.tolist(), f"`{name}` is null"))
-        found.update(dict.fromkeys(_invalid_utf8(column), f"invalid UTF-8 in `{name}`"))
-    return found
-
-
-def _column_problem(schema: pa.Schema, name: str) -> str | None:
-    if name not in schema.names:
-        return f"no column `{name}`; columns: {', '.join(schema.names[:12]) or 'none'}"
-    kind = schema.field(name).type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return None
-    return f"column `{name}` must be of strings, is {kind}"
-
-
-def _invalid_utf8(column: pa.Array) -> list[int]:
-    # Parquet readers take it on trust that string columns hold UTF-8.
-    raw = _strings(column).cast(pa.large_binary())
-    try:
-        raw.cast(pa.large_string())
-        return []
-    except pa.ArrowInvalid:
-        return [i for i, value in enumerate(raw.to_pylist()) if value is not None and not _is_utf8(value)]
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _strings(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_string())
-
-
-def _batch(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None, *, records: bool) -> Batch:
-    numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
-    if good is None or not good.any():
-        nothing = pa.array([], pa.large_string())
-        return Batch(shard=path, id=nothing, text=nothing, record=rows.to_struct_array().slice(0, 0), line=numbers.slice(0, 0))
-    if not good.all():
-        mask = pa.array(good)
-        rows, numbers = rows.filter(mask), pc.filter(numbers, mask)
-    return Batch(
-        shard=path,
-        id=_strings(rows.column("id")),
-        text=_strings(rows.column("text")),
-        record=rows.to_struct_array() if records else pa.nulls(len(rows)),
-        line=numbers,
-    )

@@ -156,15 +156,22 @@ def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None)
 
 def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Iterator[Shard]:
     left = plan.left
-    in_one_go = executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
+    # Scratch is this machine's: only this process could put shards together that others had encoded.
+    in_one_go = executor.several_machines or executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
     announced = False
     _remove(plan.job.scratch)
     try:
-        pieces = _tasks(plan.job, left, in_one_go)
-        phase = Phase(name="retokenize", name_of=lambda task: task.name)
+        pieces, phase = _tasks(plan.job, left, in_one_go), _phase(plan)
         for task, outcome in attempt_all(
-            executor, tasks.run, pieces, phase=phase, what="tasks", output=plan.job.output, counters=counters, preload=PRELOAD
+            executor,
+            tasks.run,
+            pieces,
+            phase=phase,
+            what="tasks",
+            output=plan.job.output,
+            counters=counters,
+            preload=PRELOAD,
         ):
             if executor.workers > 1 and not announced:
                 announced = _announce(outcome.engine, plan)
@@ -207,6 +214,16 @@ def finish(plan: Plan) -> TokenArrays:
     )
     plan.job.output.put(arrays.NAME, written.to_json())
     return written
+
+
+def _phase(plan: Plan) -> Phase:
+    """Its records are those of groups in one go; shards of groups are told apart by executors that do not look at records."""
+
+    def recorded(task: Task) -> Outcome | None:
+        entry = ledger.load(plan.job.output, task.group.name)
+        return None if entry is None else tasks.outcome_of(entry)
+
+    return Phase(name="retokenize", name_of=lambda task: task.name, recorded=recorded, folder="ledger", gathered=False)
 
 
 def _tasks(job: Job, groups: Sequence[Group], in_one_go: bool) -> Iterator[Task]:

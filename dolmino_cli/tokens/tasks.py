@@ -105,6 +105,11 @@ def _encode_to_scratch(job: Job, group: Group, place: int) -> Outcome:
     return Outcome(tally=tally, engine=job.encoding.load().description, seconds=time.perf_counter() - started)
 
 
+def outcome_of(entry: LedgerEntry) -> Outcome:
+    """What a process needs to know of a group that another one finished."""
+    return Outcome(tally=Tally(), engine=entry.engine["tokenizer"], seconds=sum(entry.seconds.values()), entry=entry)
+
+
 def _documents(job: Job, shard: Shard, tally: Tally) -> Iterator[Encoded]:
     return encode_shard(shard, job.encoding, job.numpy_dtype, job.output, tally)
 

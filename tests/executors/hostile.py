@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Phase, Result, Task
 from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.local import context
+from dolmino_cli.shards.leftovers import remove_gone
 from dolmino_cli.shards.output import Output
 
 
@@ -27,8 +28,11 @@ class Hostile:
     workers: int = 2
     several_machines: bool = True
 
-    def claim(self, output: Output) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def claim(self, output: Output) -> Iterator[None]:
+        yield
+        if not output.is_s3:
+            remove_gone(Path(output.root))  # of those that were killed
 
     def run_tasks(
         self,

@@ -200,6 +200,7 @@ def test_progress_counts_every_document_once(cluster: Any, tmp_path: Path) -> No
     assert counters.read() == (6, 0 + 1 + 2 + 3 + 4 + 5) and counters.retries == 1
 
 
+@pytest.mark.slow  # two processes import torch
 def test_measures_that_want_a_gpu_are_done_where_there_is_one(
     cluster: Any, inputs: Path, edu_model: Path, tmp_path: Path
 ) -> None:
@@ -295,6 +296,17 @@ def test_a_node_that_does_not_fit_is_refused() -> None:
     blind = Started(version=dolmino_cli.__version__, python=here, host="n7", sees_output=False)
     with pytest.raises(RunFailed, match=r"n7 does not see /shared/out, .*s3://bucket/prefix, or a folder of shared storage"):
         check_started(blind, "/shared/out")
+
+
+def test_the_cluster_in_the_docs_is_one_that_ray_can_launch() -> None:
+    import jsonschema
+    import yaml
+
+    given = yaml.safe_load((ROOT / "docs/ray/cluster.yaml").read_text())
+    jsonschema.validate(given, json.loads((Path(ray.__file__).parent / "autoscaler/ray-schema.json").read_text()))
+    kinds = given["available_node_types"]
+    assert given["head_node_type"] in kinds and kinds["gpu"]["node_config"]["IamInstanceProfile"]
+    assert sum(kind.get("max_workers", 0) for kind in kinds.values()) == given["max_workers"]
 
 
 def test_options_of_ray_are_refused_elsewhere(

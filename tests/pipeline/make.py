@@ -49,14 +49,13 @@ def read_rows(path: Path) -> list[dict[str, object]]:
     return rows
 
 
+_OF_RUNS = ("ledger/", "run.json", ".jobs/", "failures/", "logs/")
+
+
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file that must be the same in two runs of the same thing: all but run.json, ledger and logs, which hold times."""
+    """Every file that must be the same in two runs of the same thing: all but those that hold times or what failed."""
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {
-        name: path.read_bytes()
-        for name, path in files.items()
-        if not name.startswith(("ledger/", "logs/")) and name != "run.json"
-    }
+    return {name: path.read_bytes() for name, path in files.items() if not name.startswith(_OF_RUNS)}
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, RunFailed
 from dolmino_cli.executors.local import Local
-from dolmino_cli.pipeline import shard_task
+from dolmino_cli.pipeline import shard_task, sinks
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run, unmet_expectations
 from dolmino_cli.pipeline.shard_task import Options
 from dolmino_cli.recipe import Recipe
@@ -156,13 +156,13 @@ def kill_itself_once(task: shard_task.ShardTask) -> object:
     marker = Path(task.output).parent / "died"
     if task.shard.name.startswith("2") and not marker.exists():
         marker.touch()
-        real_publish = shard_task._Sinks.publish
+        real_publish = sinks.Sinks.publish
 
         def die(self: object) -> object:
             os.kill(os.getpid(), signal.SIGKILL)
             return real_publish(self)  # type: ignore[arg-type]
 
-        shard_task._Sinks.publish = die  # type: ignore[method-assign, assignment]
+        sinks.Sinks.publish = die  # type: ignore[method-assign, assignment]
     return shard_task.run_shard(task)
 
 

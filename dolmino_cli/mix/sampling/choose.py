@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
@@ -115,7 +116,7 @@ def choose_and_keep(
     near: dict[str, list[BoundaryDocuments]] = {name: [] for name in boundaries}
     nearing = [_NearTask(table=table, boundary=boundaries[name]) for name in boundaries for table in tables[name]]
     phase = Phase(name="boundary", name_of=lambda task: task.table.path.name, recorded=lambda task: recall(task.record))
-    for task, found in executor.run_tasks(_documents_near, nearing, phase=phase, preload=PRELOAD):
+    for task, found in attempt_all(executor, _documents_near, nearing, what="tables", phase=phase, preload=PRELOAD):
         near[task.table.file.source].append(found)
     selections = {}
     for source in mix.sources:
@@ -189,7 +190,7 @@ def _survey(
     with watch("read", sum(file.array.documents for _, file in files), "documents") as say:
         say(0, "")
         phase = Phase(name=named, name_of=lambda task: task.name, recorded=lambda task: recall(task.record))
-        for task, surveyed in executor.run_tasks(survey, tasks, phase=phase, preload=PRELOAD):
+        for task, surveyed in attempt_all(executor, survey, tasks, what="files", phase=phase, preload=PRELOAD):
             histograms[task.file.source].add(surveyed.histogram)
             tables[task.file.source][task.file.number] = surveyed.tables
             done += task.file.array.documents

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
@@ -110,7 +111,7 @@ def _order(tasks: Sequence[OrderTask], executor: Executor, *, documents: int, wa
     with watch("sort", documents, "documents") as say:
         say(0, "")
         phase = Phase(name="order", name_of=lambda task: task.path.stem, recorded=lambda task: recall(task.record))
-        for _, sorted_runs in executor.run_tasks(order, tasks, phase=phase, preload=PRELOAD):
+        for _, sorted_runs in attempt_all(executor, order, tasks, what="groups of tables", phase=phase, preload=PRELOAD):
             runs += sorted_runs
             done += sum(run.documents for run in sorted_runs)
             say(done, f"{len(runs):,} runs")

@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 
 from dolmino_cli import __version__
-from dolmino_cli.errors import StorageError
+from dolmino_cli.errors import RunFailed, StorageError
+from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
 from dolmino_cli.executors.scratch import check_seen_by_all, make_own, scratch_folder
@@ -144,7 +145,7 @@ def _make(prepared: Prepared, output: Output, scratch: Path, *, expected: Lock |
             folder.end(output)
             folder.tidy(output, scratch)
             return lock
-        except StorageError:
+        except (StorageError, RunFailed):
             # Of several processes the first that is done removes what others would still have read.
             if not folder.look(output, prepared.request).complete:
                 raise
@@ -221,7 +222,7 @@ def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, mark: Mar
     with how.watch("write", mixed.tokens, "tokens") as say:
         say(0, "")
         phase = Phase(name="write", name_of=lambda task: f"{task.part:05d}", recorded=written_part)
-        for _, result in how.executor.run_tasks(write_part, tasks(), phase=phase, preload=PRELOAD):
+        for _, result in attempt_all(how.executor, write_part, tasks(), what="parts", phase=phase, preload=PRELOAD):
             written.append(result)
             done += result.part.tokens
             say(done, f"{len(written):,} parts")

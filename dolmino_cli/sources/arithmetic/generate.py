@@ -1,7 +1,7 @@
 """Generate: shards of arithmetic up to a number of tokens or documents, by any number of workers, the same bytes for a seed.
 
     plan = plan_generate(output="arithmetic", tokenizer="allenai/dolma2-tokenizer", seed=42, tokens=11_000_000)
-    for entry in execute(plan, workers=2): ...
+    for entry in execute(plan, Local(workers=2)): ...
     totals = finish(plan)
 
 `generate` does all three. A larger target's documents begin with those of a smaller one.
@@ -21,9 +21,8 @@ from typing import Any
 from dolmino_cli import __version__
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.executors.attempt import attempt_all
-from dolmino_cli.executors.claim import claim
 from dolmino_cli.executors.counters import Counters
-from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry
@@ -77,45 +76,63 @@ class Plan:
     def expected_shards(self) -> int:
         """How many shards are to make; an estimate where the target is in tokens."""
         return (
-            len(self.next_tasks()) if self.tokens is None else max(0, ceil(self._first_missing()[1] / self._tokens_per_shard()))
+            len(self.next_tasks())
+            if self.tokens is None
+            else max(0, ceil(self._first_missing(self.shards)[1] / self._tokens_per_shard(self.shards)))
         )
 
     def next_tasks(self) -> list[ShardTask]:
-        """The shards to make next, several at a time where it is known that all of them are needed; empty when all is done."""
+        """The shards to make next, several at a time where it is known that all of them are needed; empty when all is done.
+
+        What is made in which round follows from the seed, not from what is there: several processes decide the same.
+        """
+        if self.documents is None and self._first_missing(self.shards)[1] <= 0:
+            return []
+        made: dict[int, LedgerEntry] = {}
+        while several := self._round(made):
+            if missing := [task for task in several if not task.is_done_by(self.shards.get(task.number))]:
+                return missing
+            made |= {task.number: self.shards[task.number] for task in several}
+        return []
+
+    def _round(self, made: dict[int, LedgerEntry]) -> list[ShardTask]:
+        """The shards to make when those of the rounds before are `made`."""
         size = self.job.documents_per_shard
         if self.documents is not None:
             starts = enumerate(range(0, self.documents, size))
-            return [self._task(n, min(size, self.documents - start)) for n, start in starts if n not in self.shards]
-        first, left = self._first_missing()
+            return [self._task(n, min(size, self.documents - start)) for n, start in starts if n not in made]
+        first, left = self._first_missing(made)
         if left <= 0:
             return []
-        whole = 0 if first in self.shards else int(left / (self._tokens_per_shard() * _MARGIN))
+        whole = 0 if first in made else int(left / (self._tokens_per_shard(made) * _MARGIN))
         if not whole:
             return [self._task(first, size, tokens_left=left)]
-        return [self._task(n, size) for n in range(first, first + whole) if n not in self.shards]
+        return [self._task(n, size) for n in range(first, first + whole) if n not in made]
 
     @property
     def last_shard(self) -> int:
         """Number of the last shard of a run that is done."""
-        return self._first_missing()[0] - 1 if self.documents is None else (self.documents - 1) // self.job.documents_per_shard
+        if self.documents is not None:
+            return (self.documents - 1) // self.job.documents_per_shard
+        return self._first_missing(self.shards)[0] - 1
 
     def _task(self, number: int, documents: int, *, tokens_left: int | None = None) -> ShardTask:
         return ShardTask(job=self.job, number=number, documents=documents, tokens_left=tokens_left)
 
-    def _first_missing(self) -> tuple[int, int]:
-        """The first shard that is not there or goes beyond the target, and the tokens left for it and those after it."""
+    def _first_missing(self, made: dict[int, LedgerEntry]) -> tuple[int, int]:
+        """The first shard that is not made or goes beyond the target, and the tokens left for it and those after it."""
         left = self.tokens or 0
         for number in itertools.count():
-            shard = self.shards.get(number)
+            shard = made.get(number)
             # A shard goes beyond when it reached the target with a document before its last.
             if left <= 0 or shard is None or shard.counts["tokens"] - shard.counts["last_document_tokens"] >= left:
                 return number, left
             left -= shard.counts["tokens"]
         raise AssertionError("a count has no end")
 
-    def _tokens_per_shard(self) -> float:
-        if self.shards:
-            documents, tokens = (sum(entry.counts[what] for entry in self.shards.values()) for what in ("documents", "tokens"))
+    def _tokens_per_shard(self, made: dict[int, LedgerEntry]) -> float:
+        if made:
+            documents, tokens = (sum(entry.counts[what] for entry in made.values()) for what in ("documents", "tokens"))
             return float(tokens / documents * self.job.documents_per_shard)
         if self.tokens_per_document is None:
             self.tokens_per_document = sample(self).tokens_per_document
@@ -125,7 +142,7 @@ class Plan:
 def generate(*, workers: int = 1, **options: Any) -> dict[str, Any]:
     """Make the documents; `options` are those of `plan_generate`. Returns what `finish` returns."""
     plan = plan_generate(**options)
-    for _ in execute(plan, workers=workers):
+    for _ in execute(plan, Local(workers=workers)):
         pass
     return finish(plan)
 
@@ -183,25 +200,23 @@ def sample(plan: Plan) -> Sample:
     return Sample(documents=documents, tokens=tokens, record_bytes=record_bytes, seconds=time.perf_counter() - started)
 
 
-def execute(plan: Plan, *, workers: int, counters: Counters | None = None) -> Iterator[LedgerEntry]:
+def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None) -> Iterator[LedgerEntry]:
     """Make what is left; yields each shard's entry when it is written. `finish` must be called after the last.
 
     All shards are tried; what failed is raised at the end: RunFailed, or a single failure. Finished shards are kept.
     """
-    with claim(plan.job.output):
-        yield from _execute(plan, workers, counters)
-
-
-def _execute(plan: Plan, workers: int, counters: Counters | None) -> Iterator[LedgerEntry]:
-    plan.job.output.put("run.json", _summary(plan, complete=False))
-    while todo := plan.next_tasks():
-        executor = Local(workers=min(workers, len(todo)))
-        phase, output = Phase(name="generate", name_of=lambda task: name_of(task.number)), plan.job.output
-        for task, entry in attempt_all(
-            executor, tasks.run, todo, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
-        ):
-            plan.shards[task.number] = entry
-            yield entry
+    output = plan.job.output
+    phase = Phase(name="generate", name_of=lambda task: task.name, recorded=tasks.written)
+    with executor.claim(output):
+        if todo := plan.next_tasks():
+            output.put("run.json", _summary(plan, complete=False))
+        while todo:
+            for task, entry in attempt_all(
+                executor, tasks.run, todo, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
+            ):
+                plan.shards[task.number] = entry
+                yield entry
+            todo = plan.next_tasks()
 
 
 def finish(plan: Plan) -> dict[str, Any]:

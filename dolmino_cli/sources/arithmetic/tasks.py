@@ -67,6 +67,20 @@ class ShardTask:
         """Number of the shard's first document: all the input that a shard has."""
         return self.number * self.job.documents_per_shard
 
+    def is_done_by(self, entry: LedgerEntry | None) -> bool:
+        """Is what is written the shard that the task makes, or that one cut where the target was found to be reached?"""
+        if entry is None or self.tokens_left is None:
+            return entry is not None
+        counts = entry.counts
+        reached = counts["tokens"] >= self.tokens_left or counts["documents"] == self.documents
+        return bool(reached and counts["tokens"] - counts["last_document_tokens"] < self.tokens_left)
+
+
+def written(task: ShardTask) -> LedgerEntry | None:
+    """The shard's entry, if it is written."""
+    entry = ledger.load(task.job.output, task.name)
+    return entry if task.is_done_by(entry) else None
+
 
 def name_of(number: int) -> str:
     """The name of shard `number`."""

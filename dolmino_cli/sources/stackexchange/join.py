@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dolmino_cli import __version__
@@ -24,6 +24,7 @@ from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.scratch import check_seen_by_all, make_own, scratch_folder
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import LedgerEntry
@@ -50,6 +51,8 @@ class Plan:
     sites: dict[str, LedgerEntry]
     shards: dict[str, LedgerEntry]
     splits: dict[str, Split] = field(default_factory=dict)
+    scratch: str | None = None
+    """Where the user wants it."""
 
     @property
     def left(self) -> list[Dump]:
@@ -110,15 +113,11 @@ def plan_join(
     job = Job(
         rules=rules,
         output=target,
-        scratch=_scratch(target, scratch),
+        scratch=Output(str(scratch_folder(target, scratch, verb="join"))),
         recipe={"join": "stackexchange", "options": asdict(rules), "layout": layout, "html": html_to_text()[1]},
     )
     entries = _finished(job, dumps)
-    sites = {
-        dump.site: entries[dump.site]
-        for dump in dumps
-        if dump.site in entries and all(f"{dump.site}/{number:05d}" in entries for number in entries[dump.site].counts["shards"])
-    }
+    sites = {dump.site: entries[dump.site] for dump in dumps if _is_whole(dump, entries)}
     saved = {dump.site: tasks.saved_split(job, dump) for dump in dumps if dump.site not in sites}
     return Plan(
         job=job,
@@ -126,6 +125,7 @@ def plan_join(
         sites=sites,
         shards={name: entry for name, entry in entries.items() if "shards" not in entry.counts},
         splits={site: split for site, split in saved.items() if split is not None},
+        scratch=scratch,
     )
 
 
@@ -137,13 +137,24 @@ def split_dumps(plan: Plan, executor: Executor, *, counters: Counters | None = N
     # The largest first: it takes longest, and alone at the end it would keep one worker only.
     by_size = sorted(plan.to_split, key=lambda dump: -dump.stored.bytes)
     jobs = [SplitTask(job=plan.job, dump=dump) for dump in by_size]
-    with executor.claim(plan.job.output):
-        plan.job.output.put("run.json", _summary(plan, complete=False))
-        phase = Phase(name="split", name_of=lambda task: task.dump.site)
-        for task, split in attempt_all(
-            executor, tasks.split, jobs, phase=phase, what="dumps", output=plan.job.output, counters=counters, preload=PRELOAD
+    check_seen_by_all(plan.job.output, plan.scratch, executor)
+    phase = Phase(
+        name="split",
+        name_of=lambda task: task.dump.site,
+        recorded=lambda task: tasks.saved_split(task.job, task.dump) or tasks.finished_site(task.job, task.dump),
+    )
+    output = plan.job.output
+    with executor.claim(output):
+        if plan.left:
+            output.put("run.json", _summary(plan, complete=False))
+            make_own(Path(plan.job.scratch.root))
+        for task, found in attempt_all(
+            executor, tasks.split, jobs, phase=phase, what="dumps", output=output, counters=counters, preload=PRELOAD
         ):
-            plan.splits[task.dump.site] = split
+            if isinstance(found, LedgerEntry):  # another process is done with the whole dump
+                plan.sites[task.dump.site] = found
+            else:
+                plan.splits[task.dump.site] = found
             yield task.dump
 
 
@@ -154,7 +165,8 @@ def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = N
     """
     with executor.claim(plan.job.output):
         _close_sites(plan)
-        phase, output = Phase(name="join", name_of=lambda task: task.name), plan.job.output
+        output = plan.job.output
+        phase = Phase(name="join", name_of=lambda task: task.name, recorded=lambda task: ledger.load(output, task.name))
         for task, entry in attempt_all(
             executor,
             tasks.join_shard,
@@ -173,21 +185,15 @@ def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = N
 def finish(plan: Plan) -> dict[str, Any]:
     """Write run.json, the last of all: it says that the run is whole. Returns its counts."""
     assert not plan.left, "finish called before every dump was done"
-    if plan.job.scratch.root.endswith("/.scratch"):
-        shutil.rmtree(plan.job.scratch.root, ignore_errors=True)
+    shutil.rmtree(plan.job.scratch.root, ignore_errors=True)
     plan.job.output.put("run.json", _summary(plan, complete=True))
     return _totals(plan)
 
 
-def _scratch(output: Output, given: str | None) -> Output:
-    if given is not None:
-        scratch = Output(given)
-        if scratch.is_s3:
-            raise ConfigError(f"--scratch {given!r}: give a local folder")
-        return scratch
-    if output.is_s3:
-        return Output(f"{tempfile.gettempdir()}/dolmino-{ledger.recipe_hash({'output': output.root})[:16]}/.scratch")
-    return Output(f"{output.root}/.scratch")
+def _is_whole(dump: Dump, entries: dict[str, LedgerEntry]) -> bool:
+    """Is there an account of the dump, and every shard that it names?"""
+    entry = entries.get(dump.site)
+    return entry is not None and all(tasks.shard_name(dump, number) in entries for number in entry.counts["shards"])
 
 
 def _shard_tasks(job: Job, dump: Dump, split: Split) -> Iterator[ShardTask]:
@@ -207,7 +213,7 @@ def _close_sites(plan: Plan) -> None:
             entry = tasks.site_entry(plan.job, dump, split, [entry for entry in entries if entry])
             ledger.save(plan.job.output, entry)
             plan.sites[dump.site] = entry
-            shutil.rmtree(plan.job.folder(dump.site), ignore_errors=True)
+            tasks.remove_split(plan.job, dump)
 
 
 def _finished(job: Job, dumps: Sequence[Dump]) -> dict[str, LedgerEntry]:

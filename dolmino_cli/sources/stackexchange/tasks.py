@@ -13,13 +13,16 @@ from typing import Any
 
 import msgspec
 
+from dolmino_cli.errors import StorageError
 from dolmino_cli.executors import counters
 from dolmino_cli.kernels.xml_rows import MISSING
 from dolmino_cli.pipeline.quarantine import Quarantine
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.compression import PlainBytes
+from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
+from dolmino_cli.shards.owner import is_gone, owner
 from dolmino_cli.shards.storage import Output, open_bytes
 from dolmino_cli.shards.writing import DocumentWriter
 from dolmino_cli.sources.stackexchange import seven_zip, spill
@@ -55,9 +58,9 @@ class Job:
     scratch: Output
     recipe: dict[str, Any]
 
-    def folder(self, site: str) -> Path:
-        """Where the site's partitions lie meanwhile."""
-        path = self.scratch.local_path(site)
+    def folder(self, dump: Dump) -> Path:
+        """Where the site's partitions lie meanwhile: of one recipe and input, so that what is there is right."""
+        path = self.scratch.local_path(f"{dump.site}-{ledger.recipe_hash(_identity(self, dump))[:16]}")
         assert path is not None, "scratch is always local"
         return path
 
@@ -110,21 +113,39 @@ class ShardTask:
     @property
     def name(self) -> str:
         """As the ledger and the shard are named."""
-        return f"{self.dump.site}/{self.number:05d}"
+        return shard_name(self.dump, self.number)
 
 
 def saved_split(job: Job, dump: Dump) -> Split | None:
-    """What an earlier run's first pass left, if it finished and was the same; None otherwise."""
-    stored = job.scratch.read(f"{dump.site}/{_SPLIT}")
-    if stored is None:
-        return None
-    try:
-        content = msgspec.json.decode(stored)
-        if content["identity"] != _identity(job, dump):
+    """What an earlier first pass left, if it finished and its partitions are there; None otherwise."""
+    path = job.folder(dump) / _SPLIT
+    with storage_errors("read", str(path)):
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Split)
+        except (FileNotFoundError, msgspec.MsgspecError):
             return None
-        return msgspec.convert(content["split"], Split)
-    except (msgspec.MsgspecError, KeyError, TypeError):
+
+
+def finished_site(job: Job, dump: Dump) -> LedgerEntry | None:
+    """The account of a dump whose shards are all written."""
+    entry = ledger.load(job.output, dump.site)
+    if entry is None or any(ledger.load(job.output, shard_name(dump, number)) is None for number in entry.counts["shards"]):
         return None
+    return entry
+
+
+def shard_name(dump: Dump, number: int) -> str:
+    """As the ledger and the shard are named."""
+    return f"{dump.site}/{number:05d}"
+
+
+def remove_split(job: Job, dump: Dump) -> None:
+    """Remove the partitions of a dump whose shards and account are written."""
+    folder = job.folder(dump)
+    with storage_errors("remove", str(folder)):
+        # First of all: whoever reads partitions without it knows that some may be gone.
+        (folder / _SPLIT).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _identity(job: Job, dump: Dump) -> dict[str, Any]:
@@ -135,20 +156,40 @@ def split(task: SplitTask) -> Split:
     """Do the first pass. Raises DataError, StorageError."""
     job, dump = task.job, task.dump
     started = time.perf_counter()
-    result = Split()
+    result, final = Split(), job.folder(dump)
+    _remove_gone(final)
+    partial = final.with_name(f".{final.name}.{owner()}.partial")
     try:
-        _sort_out_dump(job, dump, result)
-    except BaseException:
-        shutil.rmtree(job.folder(dump.site), ignore_errors=True)  # it may be most of the disk
-        raise
-    result.seconds = time.perf_counter() - started
-    content = {"identity": _identity(job, dump), "split": dataclasses.asdict(result)}
-    job.scratch.put(f"{dump.site}/{_SPLIT}", msgspec.json.encode(content))
-    return result
+        _sort_out_dump(job, dump, result, partial)
+        result.seconds = time.perf_counter() - started
+        with storage_errors("write", str(final)):
+            (partial / _SPLIT).write_bytes(msgspec.json.encode(result))
+            _show_folder(partial, final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # it may be most of the disk
+    return saved_split(job, dump) or result
 
 
-def _sort_out_dump(job: Job, dump: Dump, result: Split) -> None:
-    writer = spill.SpillWriter(job.folder(dump.site))
+def _show_folder(partial: Path, final: Path) -> None:
+    """Give the folder its name, unless another process was first."""
+    try:
+        partial.rename(final)
+    except OSError:
+        if (final / _SPLIT).exists():
+            return
+        shutil.rmtree(final)
+        partial.rename(final)
+
+
+def _remove_gone(final: Path) -> None:
+    """Remove what killed processes of this machine left of the folder."""
+    for left in final.parent.glob(f".{final.name}.*.partial"):
+        if is_gone(left.name.removesuffix(".partial").rpartition(".")[2]):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _sort_out_dump(job: Job, dump: Dump, result: Split, folder: Path) -> None:
+    writer = spill.SpillWriter(folder)
     quarantined = dataclasses.replace(dump.stored, name=dump.site)
     with Quarantine(quarantined, job.output) as quarantine, _opened(dump) as stream:
         for posts, faulty in read_posts(stream, dump.stored.path, on_error=job.rules.on_error):
@@ -204,9 +245,23 @@ def _sort_out(posts: Posts, rules: Rules, writer: spill.SpillWriter, result: Spl
 
 
 def join_shard(task: ShardTask) -> LedgerEntry:
+    """Do the second pass for one shard. Raises DataError, StorageError.
+
+    Where the shard is found done after all, by another process that then removed the partitions, that one's entry is it.
+    """
+    try:
+        return _join_shard(task)
+    except StorageError:
+        entry = ledger.load(task.job.output, task.name)
+        if entry is None:
+            raise
+        return entry
+
+
+def _join_shard(task: ShardTask) -> LedgerEntry:
     """Do the second pass for one shard. Raises DataError, StorageError."""
     started = time.perf_counter()
-    job, site = task.job, task.dump.site
+    job, site, folder = task.job, task.dump.site, task.job.folder(task.dump)
     convert, html = html_to_text()
     maker = Maker(site=site, profile=job.rules.profile, convert=convert)
     total = PairTally()
@@ -215,12 +270,14 @@ def join_shard(task: ShardTask) -> LedgerEntry:
         writer = DocumentWriter(pending, ".jsonl.zst", zstd_level=_ZSTD_LEVEL)
         for partition in task.partitions:
             tally = PairTally()
-            questions, answers = pair_partition(job.folder(site), partition, tally, path=task.dump.stored.path)
+            questions, answers = pair_partition(folder, partition, tally, path=task.dump.stored.path)
             for record in maker.documents(questions, answers, tally):
                 writer.write(record)
             counters.advance(documents=tally.pairs, bytes=tally.text_bytes)
             total.add(tally)
         writer.finish()
+        if not (folder / _SPLIT).exists():
+            raise StorageError(f"the scratch folder {folder} was removed while it was read; run the same command again")
         pending.publish()
         entry = LedgerEntry(
             name=task.name,

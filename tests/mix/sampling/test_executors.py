@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.errors import ConfigError, RunFailed, StorageError
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.prepare import prepare
-from dolmino_cli.mix.sampling import choose, memory, sample, write_part
+from dolmino_cli.mix.sampling import choose, memory, mix_rows, sample, write_part
 from dolmino_cli.mix.sampling.records import recall, remembered
 from dolmino_cli.mix.sampling.sample import How, SampleResult, sample_prepared
 from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
@@ -60,11 +60,10 @@ def test_a_process_that_another_one_overtook_takes_the_finished_mix(made: Path, 
     """The other has removed the scratch under it."""
 
     def slow(*arguments: object, **options: object) -> object:
-        monkeypatch.setattr(sample, "mix_rows", mix_rows)
+        monkeypatch.setattr(sample, "mix_rows", mix_rows.mix_rows)
         make(made, "late", How(executor=OneOfSeveral(output=str(made / "late"), seed=1)))
         raise StorageError("scratch is not there any more")
 
-    mix_rows = sample.mix_rows
     monkeypatch.setattr(sample, "mix_rows", slow)
     result = make(made, "late", How(executor=OneOfSeveral(output=str(made / "late"), seed=0)))
     assert result.lock.to_json() == (made / "mix/small.lock.json").read_bytes()
@@ -85,14 +84,12 @@ def stopped(work: object, at: int) -> object:
 
 
 def test_what_a_stopped_run_did_is_not_done_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = []
-    for module, name, work in ((choose, "survey", "_survey"), (write_part, "write_part", "_write")):
-        owner = sample if name == "write_part" else module
+    done: list[object] = []
+    for module, name in ((choose, "survey"), (mix_rows, "order"), (sample, "write_part")):
         with monkeypatch.context() as patch:
-            patch.setattr(owner, name, stopped(getattr(owner, name), at=3))
-            with pytest.raises(StorageError, match="the disk is full"):
+            patch.setattr(module, name, stopped(getattr(module, name), at=3))
+            with pytest.raises(RunFailed, match="the disk is full"):
                 make(made, "again")
-        del work
     written = {path.name: path.stat().st_ino for path in (made / "again").glob("part-*")}
     assert len(written) == 8  # two parts of four files
     monkeypatch.setattr(choose, "survey", lambda task: done.append(task) or recall(task.record))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.output import Output
 from dolmino_cli.sources.arithmetic.generate import execute, finish, generate, plan_generate
 from dolmino_cli.tokens.retokenize import retokenize
@@ -87,7 +88,7 @@ def test_a_guess_too_low_is_put_right(tmp_path: Path, tokenizer: str) -> None:
     plan = plan_generate(output=str(tmp_path / "guessed"), tokenizer=tokenizer, seed=42, tokens=20_000, documents_per_shard=128)
     plan.tokens_per_document = 5.0
     assert len(plan.next_tasks()) > 2 * len(lines(tmp_path / "right")) / 128
-    for _ in execute(plan, workers=1):
+    for _ in execute(plan, Local()):
         pass
     finish(plan)
     assert tree(tmp_path / "guessed") == tree(tmp_path / "right")

@@ -1,0 +1,194 @@
+"""What the processes of a divided run know of each other: which tasks of a phase are done, begun, or failed. In the output."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dolmino_cli import __version__
+from dolmino_cli.errors import DolminoError
+from dolmino_cli.executors import failures, manifest
+from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.leases import FOLDER as LEASES
+from dolmino_cli.executors.leases import Leases
+from dolmino_cli.shards.ages import ages
+from dolmino_cli.shards.output import Output
+
+MOST_TRIES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A task as a divided run knows it. Tasks of one name (several work on one large shard) have a lease each."""
+
+    task: Any
+    name: str
+    lease: str
+    own: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a process made of a piece. `by_me` is False where another has it or has done it: then there is no result."""
+
+    by_me: bool
+    result: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Where finished tasks of a phase are recorded: in the caller's own records, or as pickles of their results.
+
+    `folder` is empty where only the caller knows how to look its records up.
+    """
+
+    output: Output
+    folder: str
+    suffix: str
+    keeps_results: bool
+
+    @classmethod
+    def of(cls, output: Output, phase: Phase, function: Callable[[Any], Any]) -> Records:
+        """The phase's. Pickles of another plan, function or version lie elsewhere and are never found."""
+        if phase.recorded is not None:
+            return cls(output=output, folder=phase.folder, suffix=".json", keeps_results=False)
+        function = getattr(function, "function", function)  # inside of Attempt
+        called = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+        made_by = [__version__, called, phase.plan]
+        key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:16]
+        return cls(output=output, folder=f"{manifest.FOLDER}/{phase.name}-{key}", suffix=".pickle", keeps_results=True)
+
+    def file(self, name: str) -> str:
+        """Of a finished task."""
+        return f"{self.folder}/{name}{self.suffix}"
+
+    def has(self, name: str) -> bool:
+        """Is the task recorded, as far as a look without the caller tells? One request."""
+        return bool(self.folder) and self.output.exists(self.file(name))
+
+    def keep(self, name: str, result: Any) -> None:
+        """Record the result, where the task itself does not."""
+        if self.keeps_results and not isinstance(result, DolminoError):
+            self.output.put(self.file(name), pickle.dumps(result))
+
+    def kept(self, name: str) -> Any | None:
+        """A result that `keep` recorded. Whoever may write to the output may run code here: that is so for its tasks anyway."""
+        data = self.output.read(self.file(name))
+        return None if data is None else pickle.loads(data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderLease:
+    """A task's function with the task's lease around it; picklable, for workers."""
+
+    function: Callable[[Any], Any]
+    phase: str
+    records: Records
+    expiry_seconds: float
+
+    def __call__(self, piece: Piece) -> Done | DolminoError:
+        """Do the task, unless another process has it or has done it."""
+        lease = Leases(self.records.output, expiry_seconds=self.expiry_seconds).take(piece.lease)
+        if lease is None:
+            return Done(by_me=False)
+        with lease:
+            if self.records.has(piece.name) or self._run_has_ended():
+                return Done(by_me=False)
+            result = self.function(piece.task)
+            if isinstance(result, DolminoError):
+                return result
+            self.records.keep(piece.name, result)
+            return Done(by_me=True, result=result)
+
+    def _run_has_ended(self) -> bool:
+        """Have results been removed, because another process finished the run? Its manifest went before."""
+        return self.records.keeps_results and not manifest.exists(self.records.output, self.phase)
+
+
+@dataclass(kw_only=True)
+class Board:
+    """The state of a phase, as one listing each of its records, leases and failures tells it. `look` reads it anew."""
+
+    records: Records
+    phase: Phase
+    pieces: Sequence[Piece]
+    expiry_seconds: float
+
+    def __post_init__(self) -> None:
+        self.done: set[str] = set()
+        self.failed: dict[str, failures.Failure] = {}
+        self._held: dict[str, float] = {}
+        self._first_seen: dict[str, float] = {}
+        self.seconds = self._looked_at_failures = 0.0
+        self.look()
+        self._failed_before = dict(self.failed)
+
+    def look(self) -> None:
+        """Read the state anew. `seconds` is what that took. Raises StorageError."""
+        started = time.monotonic()
+        output = self.records.output
+        # Leases first: one that is given back meanwhile is then found among what is done.
+        self._held = {
+            f"{self.phase.name}/{name}": age for name, age in ages(output, f"{LEASES}/{self.phase.name}", ".json").items()
+        }
+        self._first_seen = {name: self._first_seen.get(name, started) for name in self._held}
+        self.done |= self._look_at_records()
+        self.failed = self._look_at_failures()
+        self.seconds = time.monotonic() - started
+
+    def _look_at_records(self) -> set[str]:
+        if self.records.folder:
+            return set(ages(self.records.output, self.records.folder, self.records.suffix))
+        assert self.phase.recorded is not None, "results are kept in a folder where nobody else records them"
+        unknown = {piece.name: piece.task for piece in self.pieces if piece.name not in self.done}
+        return {name for name, task in unknown.items() if self.phase.recorded(task) is not None}
+
+    def _look_at_failures(self) -> dict[str, failures.Failure]:
+        looked, self._looked_at_failures = self._looked_at_failures, time.monotonic()
+        found = {}
+        for name, age in ages(self.records.output, failures.FOLDER, ".json").items():
+            known = self.failed.get(name)
+            # Only what is new is read: all tasks may have failed. Ages are rounded to seconds, and listings take some.
+            one = known if known and age > time.monotonic() - looked + 5 else failures.recorded(self.records.output, name)
+            if one is not None and one.phase == self.phase.name:
+                found[name] = one
+        return found
+
+    def held(self, piece: Piece) -> bool:
+        """Has another process begun it, as far as is known?"""
+        age = self._held.get(piece.lease)
+        return age is not None and age <= self.expiry_seconds and not self._is_gone(piece.lease)
+
+    def surely_held(self, piece: Piece) -> bool:
+        """Is it held by a process that is alive: was its lease renewed since it was first seen here?"""
+        age = self._held.get(piece.lease)
+        return age is not None and age < time.monotonic() - self._first_seen[piece.lease] - 1
+
+    def _is_gone(self, lease: str) -> bool:
+        output = self.records.output
+        return not output.is_s3 and Leases(output, expiry_seconds=self.expiry_seconds).is_free(lease)
+
+    def exhausted(self, piece: Piece) -> bool:
+        """Has it failed so often that it is not tried again? Of its own share, a process tries once more what failed before."""
+        failure = self.failed.get(piece.name)
+        return failure is not None and failure.tries >= MOST_TRIES and not (piece.own and self._as_before(piece))
+
+    def _as_before(self, piece: Piece) -> bool:
+        """Has it not failed again since this process began?"""
+        return self.failed.get(piece.name) == self._failed_before.get(piece.name)
+
+    def forget(self, piece: Piece) -> None:
+        """Remove the record of earlier failures, after a success."""
+        if piece.name in self.failed:
+            failures.forget(self.records.output, piece.name)
+
+    def result(self, piece: Piece) -> Any | None:
+        """Of a task that some process finished."""
+        if self.phase.recorded is not None:
+            return self.phase.recorded(piece.task)
+        return self.records.kept(piece.name)

@@ -1,0 +1,247 @@
+"""A run divided among processes: any number of them, however they end, give what one gives, each task's result once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dolmino_cli.errors import ConfigError, DataError, DolminoError, LeftToOthers, RunFailed
+from dolmino_cli.executors import failures
+from dolmino_cli.executors.attempt import Attempt, Named
+from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.leases import Leases
+from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.shared import Shared, parse_share
+from dolmino_cli.shards.output import Output
+from tests.s3_server import S3Server
+
+PHASE = Phase(name="square", name_of=lambda task: f"task-{task}")
+LAST = replace(PHASE, gathered=False)
+
+
+def square(ran: Path, number: int) -> int:
+    """What ran is told by a file per time."""
+    ran.mkdir(exist_ok=True)
+    (ran / f"{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return number * number
+
+
+def slow_square(ran: Path, number: int) -> int:
+    time.sleep(0.05)
+    return square(ran, number)
+
+
+def refuse_three(ran: Path, number: int) -> int | DolminoError:
+    square(ran, number)
+    return DataError("three is refused", path="numbers", line=3) if number == 3 else number
+
+
+def times_ran(ran: Path) -> Counter[int]:
+    return Counter(int(file.name.split("-")[0]) for file in ran.iterdir())
+
+
+def share(output: Path | str, index: int = 0, of: int = 3, **options: Any) -> Shared:
+    return Shared(index=index, of=of, output=Output(str(output)), poll_seconds=0.02, **options)
+
+
+def results(executor: Shared, function: Callable[[int], Any], phase: Phase, count: int = 20) -> list[tuple[int, Any]]:
+    """As `attempt_all` has them, with what failed."""
+    with executor.claim(executor.output):
+        named = [Named(name=f"task-{number}", task=number) for number in range(count)]
+        recorded = phase.recorded
+        inner = replace(
+            phase, name_of=lambda one: one.name, recorded=recorded and (lambda one: recorded(one.task) if recorded else None)
+        )
+        attempt = Attempt(function=function, phase=phase.name, output=executor.output)
+        return [(one.task, result) for one, result in executor.run_tasks(attempt, named, phase=inner)]
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returns, or raises, all running at the same time in processes of their own."""
+    context = multiprocessing.get_context("fork")
+    outcomes: multiprocessing.Queue[tuple[int, Any]] = context.Queue()
+
+    def run(place: int, call: Callable[[], Any]) -> None:
+        try:
+            outcomes.put((place, call()))
+        except DolminoError as error:
+            outcomes.put((place, error))
+
+    processes = [context.Process(target=run, args=one) for one in enumerate(calls)]
+    for process in processes:
+        process.start()
+    found = dict(outcomes.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
+    return [found[place] for place in range(len(calls))]
+
+
+SQUARES = [(number, number * number) for number in range(20)]
+
+
+@pytest.mark.parametrize("given", ["8/8", "-1/8", "1", "1/0", "a/b", "1/2/3", ""])
+def test_a_share_is_i_of_n(given: str) -> None:
+    assert parse_share("0/1") == (0, 1)
+    assert parse_share("7/8") == (7, 8)
+    with pytest.raises(ConfigError, match="I from 0 to N-1"):
+        parse_share(given)
+
+
+@pytest.mark.parametrize("phase", [PHASE, LAST], ids=["gathered", "last"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_of_several_alone_does_everything(tmp_path: Path, phase: Phase, workers: int) -> None:
+    found = results(share(tmp_path / "out", index=1, workers=workers), partial(square, tmp_path / "ran"), phase)
+    assert sorted(found) == SQUARES
+    assert set(times_ran(tmp_path / "ran").values()) == {1}
+
+
+def test_a_run_that_is_done_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), LAST)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+    assert not (tmp_path / "out/.jobs").exists()
+
+
+def test_own_share_comes_first_then_the_others_from_their_end(tmp_path: Path) -> None:
+    found = results(share(tmp_path / "out", index=1), partial(square, tmp_path / "ran"), PHASE, count=9)
+    assert [task for task, _ in found] == [1, 4, 7, 8, 6, 5, 3, 2, 0]
+
+
+def test_several_at_once_do_each_task_once_and_all_have_the_results(tmp_path: Path) -> None:
+    function = partial(slow_square, tmp_path / "ran")
+    outcomes = at_once(*(partial(results, share(tmp_path / "out", index=index), function, PHASE) for index in range(3)))
+    assert [sorted(found) for found in outcomes] == [SQUARES] * 3
+    assert times_ran(tmp_path / "ran") == Counter(range(20))
+
+
+def test_of_several_one_finishes_a_last_phase(tmp_path: Path) -> None:
+    function = partial(slow_square, tmp_path / "ran")
+    outcomes = at_once(*(partial(results, share(tmp_path / "out", index=index), function, LAST) for index in range(3)))
+    finished = [found for found in outcomes if isinstance(found, list)]
+    left = [found for found in outcomes if isinstance(found, LeftToOthers)]
+    assert (len(finished), len(left)) == (1, 2)
+    assert sorted(finished[0]) == SQUARES
+    assert times_ran(tmp_path / "ran") == Counter(range(20))
+
+
+def test_the_same_share_given_twice_by_accident_does_each_task_once(tmp_path: Path) -> None:
+    function = partial(slow_square, tmp_path / "ran")
+    outcomes = at_once(*(partial(results, share(tmp_path / "out", index=1), function, PHASE) for _ in range(2)))
+    assert [sorted(found) for found in outcomes] == [SQUARES] * 2
+    assert times_ran(tmp_path / "ran") == Counter(range(20))
+
+
+def test_who_has_nothing_left_to_do_leaves_when_the_others_are_known_to_live(tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    executor = share(tmp_path / "out", index=1, expiry_seconds=8.0)
+    other = Leases(output, expiry_seconds=8.0).take("square/task-5")
+    assert other is not None
+    with other:
+        (left,) = at_once(partial(results, executor, partial(square, tmp_path / "ran"), LAST))
+    assert str(left) == "share 1/3: 19 tasks done here; 1 of 20 are being done by others"
+    assert times_ran(tmp_path / "ran") == Counter(set(range(20)) - {5})
+
+
+def test_a_lease_that_nobody_renews_is_taken_over(tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    elsewhere = {"owner": "0badcafe-1-1", "host": "gone.example"}
+    output.put("leases/square/task-5.json", json.dumps(elsewhere).encode())
+    began = time.monotonic()
+    found = results(share(tmp_path / "out", expiry_seconds=1.0), partial(square, tmp_path / "ran"), LAST)
+    assert sorted(found) == SQUARES
+    assert 0.9 < time.monotonic() - began < 5
+
+
+def test_a_task_that_fails_is_tried_by_two_others_at_most_and_reported_by_all(tmp_path: Path) -> None:
+    function = partial(refuse_three, tmp_path / "ran")
+    for index in range(5):
+        found = dict(results(share(tmp_path / "out", index=index, of=5), function, PHASE))
+        assert "three is refused" in str(found.pop(3))
+        assert found == {number: number for number in range(20) if number != 3}
+    # Shares 0 to 2; then 3, whose task it is, in case what was in its way has been removed since.
+    assert times_ran(tmp_path / "ran") == Counter(range(20)) + Counter({3: 3})
+    failure = failures.recorded(Output(str(tmp_path / "out")), "task-3")
+    assert failure is not None and (failure.reason, failure.tries) == ("numbers:3: three is refused", 4)
+
+
+def test_a_task_that_succeeds_after_failing_has_no_record_of_it(tmp_path: Path) -> None:
+    results(share(tmp_path / "out"), partial(refuse_three, tmp_path / "ran"), PHASE)
+    assert (tmp_path / "out/failures/task-3.json").is_file()
+    phase = replace(PHASE, plan="mended")
+    assert sorted(results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), phase)) == SQUARES
+    assert not (tmp_path / "out/failures/task-3.json").exists()
+
+
+def test_results_of_another_plan_are_not_taken(tmp_path: Path) -> None:
+    results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), PHASE)
+    results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), PHASE)
+    assert set(times_ran(tmp_path / "ran").values()) == {1}
+    results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), replace(PHASE, plan="another"))
+    assert set(times_ran(tmp_path / "ran").values()) == {2}
+
+
+@pytest.mark.parametrize("folder", ["ledger", ""])
+def test_recorded_tasks_are_looked_up_not_kept(tmp_path: Path, folder: str) -> None:
+    output = Output(str(tmp_path / "out"))
+
+    def recorded(task: int) -> int | None:
+        data = output.read(f"ledger/task-{task}.json")
+        return None if data is None else int(data)
+
+    for number in (2, 7):
+        output.put(f"ledger/task-{number}.json", str(-number).encode())
+    function = partial(square_recorded, output, tmp_path / "ran")
+    found = results(share(tmp_path / "out"), function, replace(LAST, recorded=recorded, folder=folder))
+    assert sorted(found) == [(number, -number if number in (2, 7) else number * number) for number in range(20)]
+    assert times_ran(tmp_path / "ran") == Counter(set(range(20)) - {2, 7})
+
+
+def square_recorded(output: Output, ran: Path, number: int) -> int:
+    result = square(ran, number)
+    output.put(f"ledger/task-{number}.json", str(result).encode())
+    return result
+
+
+def test_several_tasks_of_one_name_may_run_at_once(tmp_path: Path) -> None:
+    """Helpers of a large shard: each has a lease of its own, and the name is done when its record is there."""
+    output = Output(str(tmp_path / "out"))
+    phase = Phase(name="help", name_of=lambda task: "one", recorded=lambda task: 1 if output.exists("ledger/one.json") else None)
+    executor = share(tmp_path / "out", of=1, workers=2)
+    with executor.claim(output):
+        found = list(executor.run_tasks(partial(meet, output), range(2), phase=phase))
+    assert sorted(found) == [(0, 0), (1, 1)]
+
+
+def meet(output: Output, number: int) -> int:
+    """Wait until the other one is there, too."""
+    output.put(f"met/{number}", b"")
+    deadline = time.monotonic() + 20
+    while not output.exists(f"met/{1 - number}") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if number == 0:
+        output.put("ledger/one.json", b"{}")
+    return number
+
+
+def test_a_directed_run_and_shares_refuse_each_other(tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    with Local().claim(output), pytest.raises(RunFailed, match="another run is writing"):
+        results(share(tmp_path / "out"), partial(square, tmp_path / "ran"), LAST)
+
+
+def test_on_s3(tmp_path: Path, s3: S3Server) -> None:
+    function = partial(slow_square, tmp_path / "ran")
+    outcomes = at_once(*(partial(results, share(s3.uri("shared"), index=index), function, PHASE, 8) for index in range(2)))
+    assert [sorted(found) for found in outcomes] == [SQUARES[:8]] * 2
+    assert sorted(results(share(s3.uri("shared")), function, LAST, 8)) == SQUARES[:8]
+    left = [path for path in (s3.folder / s3.bucket / "shared").rglob("*") if path.is_file()]
+    assert [path for path in left if not path.name.startswith(".rclone_temp")] == []
