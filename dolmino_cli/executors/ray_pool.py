@@ -18,6 +18,7 @@ from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.failures import MOST_DEATHS, WorkersKilled
 from dolmino_cli.executors.ray_cluster import check_started, import_ray
 from dolmino_cli.executors.ray_worker import Driver, Outcome, Worker
+from dolmino_cli.shards import s3_troubles
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Pool:
         member.given = deque(one for one in member.given if one[1] is not given)
         _count(member, outcome.progress, counters)
         member.settled = outcome.progress
+        s3_troubles.add(outcome.troubles)
         return given, outcome
 
     def _lost(
