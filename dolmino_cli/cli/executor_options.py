@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
@@ -42,7 +43,7 @@ _Shard = Annotated[
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
 _Metrics = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector."),
+    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector; with --shard, in one beside it for each share.",),
 ]
 _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
@@ -124,10 +125,16 @@ class ExecutorOptions:
 
     def _watched(self, executor: Executor, output: str, recipe: str) -> Executor:
         from dolmino_cli.executors.metrics import Metrics
+        from dolmino_cli.executors.shared import parse_share
         from dolmino_cli.executors.watched import Watched
 
         labels = {"verb": self.verb, "recipe": recipe, "output": output}
-        metrics = None if self.metrics is None else Metrics(self.metrics, labels)
+        path = self.metrics
+        if path is not None and self.shard is not None:  # shares may run on one machine, and none knows the others' figures
+            index, of = parse_share(self.shard)
+            path = str(Path(path).with_suffix(f".{index}-of-{of}{Path(path).suffix}"))
+            labels["shard"] = self.shard
+        metrics = None if path is None else Metrics(path, labels)
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
     def _make(self, output: str, heeds_memory: bool) -> Executor:

@@ -14,12 +14,15 @@ from dolmino_cli import __version__
 from dolmino_cli.errors import DolminoError
 from dolmino_cli.executors import failures, manifest
 from dolmino_cli.executors.executor import Phase
+from dolmino_cli.executors.failures import WorkersKilled
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.executors.leases import Leases
 from dolmino_cli.shards.listed import ages
 from dolmino_cli.shards.output import Output
 
 MOST_TRIES = 3
+# More than of local workers: whole processes end for other reasons than their task, too (preemption, time limits).
+MOST_DEATHS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +95,15 @@ class UnderLease:
     expiry_seconds: float
 
     def __call__(self, piece: Piece) -> Done | DolminoError:
-        """Do the task, unless another process has it or has done it."""
+        """Do the task, unless another process has it or has done it, or too many that had it were killed."""
         lease = Leases(self.records.output, expiry_seconds=self.expiry_seconds).take(piece.lease)
         if lease is None:
             return Done(by_me=False)
         with lease:
             if self.records.has(piece.name) or self._run_has_ended():
                 return Done(by_me=False)
+            if lease.deaths >= MOST_DEATHS:
+                return WorkersKilled(piece.name, deaths=lease.deaths, how="the whole process each time")
             result = self.function(piece.task)
             if isinstance(result, DolminoError):
                 return result

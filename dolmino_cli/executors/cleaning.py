@@ -27,7 +27,7 @@ from dolmino_cli.shards.s3_uploads import abort, unfinished_uploads
 from dolmino_cli.shards.storage import list_names
 
 _PARTS, _LEDGER, _RESULTS, _SCRATCH = "parts", "ledger", ".jobs", ".scratch"
-_SCRATCH_FOLDER = re.compile(r"dolmino-(sample|choose)-\w+\Z|dolmino-[0-9a-f]{16}\Z")
+_SCRATCH_FOLDER = re.compile(r"dolmino-(choose|classifier)-\w+\Z|dolmino-([a-z]+-)?[0-9a-f]{16}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)

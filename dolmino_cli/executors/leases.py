@@ -41,18 +41,21 @@ class Leases:
     def take(self, name: str) -> Lease | None:
         """The lease of `name`, or None where another process that is alive, or may be, has it. Raises StorageError."""
         file = f"{FOLDER}/{name}.json"
-        mark = json.dumps({"owner": owner(), "host": socket.gethostname(), "since": _now()}).encode()
+        mark, deaths = _mark(deaths=0), 0
         if not self.output.put_new(file, mark):
             holder = self.holder(name)
             if holder is not None and not self._expired(file, holder):
                 return None
+            if holder is not None:
+                deaths = _deaths(holder) + 1
+                mark = _mark(deaths=deaths)
             # Of several that see it expired, one removes it; the others then find the new one.
             if not self.output.remove_if(file, holder.encode() if holder else None) or not self.output.put_new(file, mark):
                 return None
-        return Lease(self, name, mark)
+        return Lease(self, name, mark, deaths=deaths)
 
     def holder(self, name: str) -> str | None:
-        """The content of a lease: JSON with `owner`, `host` and `since` (UTC, ISO 8601); None where there is none."""
+        """The content of a lease: JSON with `owner`, `host`, `since` (UTC, ISO 8601), `deaths`; None where there is none."""
         data = self.output.read(f"{FOLDER}/{name}.json")
         return None if data is None else data.decode(errors="replace")
 
@@ -72,15 +75,26 @@ class Leases:
         return age_seconds is not None and age_seconds > self.expiry_seconds
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _mark(*, deaths: int) -> bytes:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"owner": owner(), "host": socket.gethostname(), "since": since, "deaths": deaths}).encode()
+
+
+def _deaths(holder: str) -> int:
+    try:
+        return int(json.loads(holder)["deaths"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 class Lease:
-    """A lease that this process has. A context manager: it is given back at the end, and kept alive until then."""
+    """A lease that this process has. A context manager: it is given back at the end, and kept alive until then.
 
-    def __init__(self, leases: Leases, name: str, mark: bytes) -> None:
-        self._leases, self.name, self._mark = leases, name, mark
+    `deaths`: how many processes, one after another, had it and never gave it back.
+    """
+
+    def __init__(self, leases: Leases, name: str, mark: bytes, *, deaths: int) -> None:
+        self._leases, self.name, self._mark, self.deaths = leases, name, mark, deaths
         self._lost = False
         self._ended = threading.Event()
         self._renewing = threading.Thread(target=self._keep_alive, daemon=True)

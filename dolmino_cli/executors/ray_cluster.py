@@ -24,25 +24,33 @@ def connect(address: str | None) -> None:
     ray = import_ray()
     if ray.is_initialized():
         return
+    reached = False
     asked = address or os.environ.get("RAY_ADDRESS") or "auto"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        _reach(asked)
+        reached = _reach(asked)
         ray.init(address=asked, logging_level=logging.WARNING, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         where = "on this machine" if asked == "auto" else f"at {asked}"
         why = first_line(error).partition(". ")[0].rstrip(".")
+        if reached:
+            raise ConfigError(
+                f"--executor ray: the Ray cluster at {asked} does not let this process in ({why}); if it asks for a token (its log says "
+                "so), set RAY_AUTH_MODE=token here and on every node"
+            ) from None
         raise ConfigError(
             f"--executor ray: no Ray cluster {where} ({why}); start one with `ray start --head`, give its --ray-address "
             f"HOST:6379 (or set RAY_ADDRESS), or write --ray-address {LOCAL} for one of this machine alone"
         ) from None
 
 
-def _reach(address: str) -> None:
-    """Raises OSError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+def _reach(address: str) -> bool:
+    """Is it HOST:PORT, where something listens? Raises OSError where nothing does; Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
+        return True
+    return False
 
 
 def cluster_cpus() -> float:

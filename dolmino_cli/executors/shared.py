@@ -8,6 +8,7 @@ finds everything done finishes the run.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from dolmino_cli.executors.board import Board, Done, Piece, Records, UnderLease
 from dolmino_cli.executors.claim import RUN, refused
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Phase, Result, Task
+from dolmino_cli.executors.failures import WorkersKilled
 from dolmino_cli.executors.leases import EXPIRY_SECONDS, FOLDER, Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.leftovers import remove_gone
@@ -77,7 +79,8 @@ class Shared:
             raise refused(leases)
         with self.until_claim_ends:
             yield
-        _remove_if_empty(output)
+        if not output.is_s3:
+            _tidy(Path(output.root))
 
     def run_tasks(
         self,
@@ -161,7 +164,9 @@ class _Work:
             return
         if not self._phase.gathered:
             self._share.until_claim_ends.callback(_clean, self._share.output)
-        elif not self._records.keeps_results:
+            return
+        _clean_leases(self._share.output, self._phase.name)
+        if not self._records.keeps_results:
             manifest.remove(self._share.output, self._phase.name)
 
     def leave(self) -> Iterator[tuple[Any, Any]]:
@@ -172,7 +177,7 @@ class _Work:
             others = f"{left:,} of {len(self._names()):,} are being done by others" if left else "another finished the run"
             raise LeftToOthers(f"share {share.index}/{share.of}: {len(self._yielded):,} tasks done here; {others}")
         for piece in self._pieces:
-            if piece.name in failed:
+            if piece.name in failed and piece.name not in self._yielded:
                 yield piece.task, failed.pop(piece.name)
 
     def _ready(self) -> list[Piece]:
@@ -195,6 +200,10 @@ class _Work:
     def _take(self, piece: Piece, outcome: Done | DolminoError) -> Iterator[tuple[Any, Any]]:
         if isinstance(outcome, DolminoError):
             self._failed[piece.name] = outcome
+            if isinstance(outcome, WorkersKilled):  # said at once: it must not kill the others' workers, too
+                self._forget_dead_holder(piece)
+                self._yielded.add(piece.name)
+                yield piece.task, outcome
         elif outcome.by_me:
             self._board.forget(piece)
             if outcome.result is not None or self._records.keeps_results:
@@ -202,6 +211,12 @@ class _Work:
             yield piece.task, outcome.result
         # Done by another meanwhile, or begun; or this one helped with a large shard, and there is nothing to help with now.
         self._given_up[piece.lease] = time.monotonic()
+
+    def _forget_dead_holder(self, piece: Piece) -> None:
+        """So that a rerun begins to count deaths anew."""
+        leases = Leases(self._share.output, expiry_seconds=self._share.expiry_seconds)
+        if leases.is_free(piece.lease):
+            self._share.output.delete(f"{FOLDER}/{piece.lease}.json")
 
     def _look(self) -> None:
         """Look at the board anew. The process that finishes the run removes the manifest, and then results that were kept."""
@@ -241,11 +256,12 @@ class _Work:
         return RunFailed(reason if piece.name in reason else f"{piece.name}: {reason}")
 
 
-def _remove_if_empty(output: Output) -> None:
-    folder = output.local_path(FOLDER)
-    if folder is not None:
-        with suppress(OSError):  # other leases are in it
-            folder.rmdir()
+def _tidy(root: Path) -> None:
+    """Remove what processes of this machine that were killed left unfinished, and folders that leases were in."""
+    remove_gone(root)
+    for folder, _, _ in os.walk(root / FOLDER, topdown=False):
+        with suppress(OSError):  # another process has leases in it
+            os.rmdir(folder)
 
 
 def _clean(output: Output) -> None:
@@ -254,13 +270,12 @@ def _clean(output: Output) -> None:
     for name in list_names(output.path(FOLDER), ".json"):
         if "/" in name:
             output.delete(f"{FOLDER}/{name}")
-    if output.is_s3:
-        return
-    remove_gone(Path(output.root))
-    folders = [folder for folder in Path(output.root, FOLDER).rglob("*") if folder.is_dir()]
-    for folder in sorted(folders, reverse=True):
-        with suppress(OSError):  # another process has leases in it
-            folder.rmdir()
+
+
+def _clean_leases(output: Output, phase: str) -> None:
+    """Remove leases of a phase that is done: of processes that were killed, or are about to see that it is."""
+    for name in list_names(output.path(f"{FOLDER}/{phase}"), ".json"):
+        output.delete(f"{FOLDER}/{phase}/{name}")
 
 
 def _pieces(tasks: list[Any], phase: Phase, share: Shared) -> list[Piece]:

@@ -72,8 +72,8 @@ class Mark:
 def begin(output: Output, request: Request, mark: Mark, scratch: Path) -> bool:
     """Make ready for the mix of `mark`, by one of all processes that write it; False where it was finished meanwhile.
 
-    What a killed run of the same mix wrote stays, to go on from. What there is of another one is removed: parts, whole or not,
-    arrays.json, and everything in `scratch`.
+    What a killed run of the same mix wrote stays, to go on from; so do rows of another memory budget in `scratch`, which another
+    process of this run may be using. What there is of another mix is removed: parts, whole or not, arrays.json, all of `scratch`.
     """
     leases = Leases(output)
     while (marked := _marked(output)) != mark:
@@ -86,7 +86,7 @@ def begin(output: Output, request: Request, mark: Mark, scratch: Path) -> bool:
                 return False
             if marked is None or marked.request_sha256 != mark.request_sha256:
                 _clear(output)
-            shutil.rmtree(scratch, ignore_errors=True)
+                shutil.rmtree(scratch, ignore_errors=True)
             note = "dolmino sample is writing here, or was stopped; run it again"
             output.put(UNFINISHED, json.dumps({"note": note, **dataclasses.asdict(mark)}, indent=1).encode() + b"\n")
     return True

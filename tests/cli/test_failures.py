@@ -172,3 +172,14 @@ def test_metrics_and_task_logs_are_written_where_asked(
     labels = f'verb="filter",recipe="{recipe_file.stem}",output="{out}",phase="filter",state="done"'
     assert f"dolmino_tasks{{{labels}}} 1\n" in place.read_text()
     assert (out / "logs/filter/a.jsonl.zst.log").read_text().endswith("s: done\n")
+
+
+def test_shares_keep_metrics_of_their_own(
+    tmp_path: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shard(tmp_path / "in/a.jsonl.zst", [line(1, 5, 7)])
+    command = ("filter", recipe_file, tmp_path / "in", "-o", tmp_path / "out", "--metrics", tmp_path / "m/dolmino.prom")
+    for index in (0, 1):
+        assert dolmino(monkeypatch, capsys, *command, "--shard", f"{index}/2").code == 0
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["dolmino.0-of-2.prom", "dolmino.1-of-2.prom"]
+    assert 'shard="1/2"' in (tmp_path / "m/dolmino.1-of-2.prom").read_text()

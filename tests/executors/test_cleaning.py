@@ -68,19 +68,20 @@ def test_a_local_output(
     going |= put(out, "parts/web/a.jsonl.zst/0/documents", "parts/web/a.jsonl.zst/1/part.json")
     going |= put(out, "leases/run.json", content=lease_of(OURS_GONE))
     going |= put(out, "leases/shards/c.json", content=lease_of(ELSEWHERE), days_old=0.1)
-    of_tmp = put(temporary, f"dolmino-{os.getuid()}/x.{owner()}.partial", "dolmino-sample-0123/new", "others/file", "dolmino-x/f")
+    of_tmp = put(temporary, f"dolmino-{os.getuid()}/x.{owner()}.partial", "dolmino-sample-0123456789abcdef/new", "others/file", "dolmino-x/f")
     of_tmp |= put(temporary, "others/old", "dolmino-x/old", days_old=9)
     gone_tmp = put(temporary, f"dolmino-{os.getuid()}/y.{OURS_GONE}.partial")
     gone_tmp |= put(temporary, "dolmino-choose-ab/old", days_old=2)
+    gone_tmp |= put(temporary, "dolmino-join-0123456789abcdef/old", days_old=2)
 
     listed = dolmino(monkeypatch, capsys, "clean", out)
     assert listed.code == 0
-    assert listed.out.endswith("\n8 of 14 may go, 111 B\n"), listed.out
+    assert listed.out.endswith("\n9 of 15 may go, 116 B\n"), listed.out
     assert listed.err == "nothing was removed; --yes removes what may go\n"
     assert (files(out), files(temporary)) == (results | kept | going, of_tmp | gone_tmp)
 
     removed = dolmino(monkeypatch, capsys, "clean", out, "--yes")
-    assert removed.out.endswith("\n8 of 14 may go, 111 B: removed\n"), removed.out
+    assert removed.out.endswith("\n9 of 15 may go, 116 B: removed\n"), removed.out
     assert (files(out), files(temporary)) == (results | kept, of_tmp)
     assert not (out / "parts/web/a.jsonl.zst").exists()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,13 +19,17 @@ import pytest
 from dolmino_cli.errors import ConfigError, DataError, DolminoError, LeftToOthers, RunFailed
 from dolmino_cli.executors import failures
 from dolmino_cli.executors.attempt import Attempt, Named
+from dolmino_cli.executors.board import MOST_DEATHS
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.executors.shared import Shared, parse_share
 from dolmino_cli.shards.output import Output
+from dolmino_cli.shards.owner import owner
 from tests.executors.shares import at_once
 from tests.s3_server import S3Server
+
+OURS_GONE = f"{owner().split('-')[0]}-1-1"  # process 1 of this machine began at another time
 
 PHASE = Phase(name="square", name_of=lambda task: f"task-{task}")
 LAST = replace(PHASE, gathered=False)
@@ -151,6 +157,56 @@ def test_a_task_that_fails_is_tried_by_two_others_at_most_and_reported_by_all(tm
     assert times_ran(tmp_path / "ran") == Counter(range(20)) + Counter({3: 3})
     failure = failures.recorded(Output(str(tmp_path / "out")), "task-3")
     assert failure is not None and (failure.reason, failure.tries) == ("numbers:3: three is refused", 4)
+
+
+def kill_at_three(ran: Path, number: int) -> int:
+    square(ran, number)
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def begin_and_wait(call: Callable[[], Any]) -> int | None:
+    """The exit code of a process that makes the call."""
+    process = multiprocessing.get_context("fork").Process(target=call)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def test_a_task_that_kills_the_whole_process_again_and_again_fails_by_name_and_the_rest_is_done(tmp_path: Path) -> None:
+    call = partial(results, share(tmp_path / "out"), partial(kill_at_three, tmp_path / "ran"), LAST)
+    assert [begin_and_wait(call) for _ in range(MOST_DEATHS)] == [-signal.SIGKILL] * MOST_DEATHS
+    found = dict(call())
+    assert str(found.pop(3)) == "task-3: killed its worker 5 times (the whole process each time; out of memory?)"
+    assert found == {number: number for number in range(20) if number != 3}
+    assert times_ran(tmp_path / "ran")[3] == MOST_DEATHS
+    assert begin_and_wait(call) == -signal.SIGKILL, "a rerun tries it again"
+
+
+def test_a_task_that_kills_workers_fails_by_name_once_and_a_rerun_counts_anew(tmp_path: Path) -> None:
+    call = partial(results, share(tmp_path / "out", workers=2), partial(kill_at_three, tmp_path / "ran"), LAST)
+    for deaths in (3, 6):
+        found = call()
+        assert [str(result) for task, result in found if task == 3] == ["task-3: killed its worker 3 times (killed by SIGKILL; out of memory?)"]
+        assert times_ran(tmp_path / "ran")[3] == deaths
+        assert not (tmp_path / "out/leases").exists()
+
+
+def test_a_phase_that_is_done_leaves_no_leases_or_unfinished_files_of_killed_processes(tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    dead = {"owner": OURS_GONE, "host": "here"}
+    output.put("leases/square/folder/task-99.json", json.dumps(dead).encode())
+    output.put(f"documents/.a.{OURS_GONE}.partial", b"half")
+    phase = replace(PHASE, recorded=lambda task: None if output.read(f"ledger/task-{task}.json") is None else task, folder="ledger")
+
+    def record(number: int) -> int:
+        output.put(f"ledger/task-{number}.json", b"{}")
+        return number
+
+    assert len(results(share(tmp_path / "out"), record, phase)) == 20
+    assert {path.relative_to(tmp_path / "out").parts[0] for path in (tmp_path / "out").rglob("*") if path.is_file()} == {"ledger"}
+    assert not (tmp_path / "out/leases").exists()
 
 
 def test_a_task_that_succeeds_after_failing_has_no_record_of_it(tmp_path: Path) -> None:

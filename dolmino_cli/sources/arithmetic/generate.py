@@ -206,7 +206,7 @@ def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None)
     All shards are tried; what failed is raised at the end: RunFailed, or a single failure. Finished shards are kept.
     """
     output = plan.job.output
-    phase = Phase(name="generate", name_of=lambda task: task.name, recorded=tasks.written)
+    phase = Phase(name="generate", name_of=lambda task: task.name, recorded=tasks.written, folder="ledger")
     with executor.claim(output):
         if todo := plan.next_tasks():
             output.put("run.json", _summary(plan, complete=False))

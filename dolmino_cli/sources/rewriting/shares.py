@@ -50,7 +50,7 @@ def ask_shares(
     At most `endpoint.concurrency` requests are under way for each worker. All shards are tried; what failed is raised at the
     end: RunFailed, or a single failure.
     """
-    phase = Phase(name="rewrite", name_of=lambda task: task.shard.name, recorded=written, gathered=False)
+    phase = Phase(name="rewrite", name_of=lambda task: task.shard.name, recorded=written, folder="ledger", gathered=False)
     todo = [
         AskTask(shard=shard, wanted=plan.wanted, output=plan.output, journal=plan.journal, endpoint=endpoint)
         for shard in plan.left
