@@ -43,7 +43,11 @@ _Shard = Annotated[
 _Executor = Annotated[str, typer.Option("--executor", metavar="local|ray|slurm", help="Where tasks run.")]
 _Metrics = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="FILE", help="Keep figures of the run in FILE, for Prometheus' textfile collector; with --shard, in one beside it for each share.",),
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Keep figures of the run in FILE, for Prometheus' textfile collector; with --shard, of the share in one beside it.",
+    ),
 ]
 _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")

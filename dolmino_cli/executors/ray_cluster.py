@@ -35,8 +35,8 @@ def connect(address: str | None) -> None:
         why = first_line(error).partition(". ")[0].rstrip(".")
         if reached:
             raise ConfigError(
-                f"--executor ray: the Ray cluster at {asked} does not let this process in ({why}); if it asks for a token (its log says "
-                "so), set RAY_AUTH_MODE=token here and on every node"
+                f"--executor ray: the Ray cluster at {asked} does not let this process in ({why}); if it asks for a token, "
+                "set RAY_AUTH_MODE=token here and on every node"
             ) from None
         raise ConfigError(
             f"--executor ray: no Ray cluster {where} ({why}); start one with `ray start --head`, give its --ray-address "

@@ -261,7 +261,7 @@ def _tidy(root: Path) -> None:
     remove_gone(root)
     for folder, _, _ in os.walk(root / FOLDER, topdown=False):
         with suppress(OSError):  # another process has leases in it
-            os.rmdir(folder)
+            Path(folder).rmdir()
 
 
 def _clean(output: Output) -> None:

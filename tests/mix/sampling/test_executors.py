@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sampling import choose, memory, mix_rows, sample, write_part
 from dolmino_cli.mix.sampling.records import recall, remembered
 from dolmino_cli.mix.sampling.sample import How, SampleResult, sample_prepared
+from dolmino_cli.shards.output import Output
 from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
 from tests.mix.make import contents, documents_of, write_arrays, write_manifest
 
@@ -110,6 +112,17 @@ def test_a_folder_of_another_mix_that_was_not_finished_is_begun_anew(made: Path,
     make(made, "fresh")
     assert contents(made / "again") == contents(made / "fresh") != contents(made / "mix")
     assert other.exists()
+
+
+def test_a_process_with_another_memory_budget_leaves_the_rows_of_those_at_work(tmp_path: Path, made: Path) -> None:
+    request = prepare(made / "small.yaml", arrays_root=str(made / "tokens")).request
+    output, scratch = Output(str(tmp_path / "begun")), tmp_path / "scratch"
+    first = folder.Mark(request_sha256="ab", scratch="rows-of-4GiB")
+    for mark, left in ((first, True), (replace(first, scratch="rows-of-8GiB"), True), (replace(first, request_sha256="cd"), False)):
+        assert folder.begin(output, request, mark, scratch)
+        if mark is first:
+            (scratch / mark.scratch).mkdir(parents=True)
+        assert (scratch / "rows-of-4GiB").is_dir() == left
 
 
 def test_a_part_that_was_removed_while_the_mix_was_written_is_missed(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
