@@ -118,7 +118,8 @@ def test_a_process_with_another_memory_budget_leaves_the_rows_of_those_at_work(t
     request = prepare(made / "small.yaml", arrays_root=str(made / "tokens")).request
     output, scratch = Output(str(tmp_path / "begun")), tmp_path / "scratch"
     first = folder.Mark(request_sha256="ab", scratch="rows-of-4GiB")
-    for mark, left in ((first, True), (replace(first, scratch="rows-of-8GiB"), True), (replace(first, request_sha256="cd"), False)):
+    other, another_mix = replace(first, scratch="rows-of-8GiB"), replace(first, request_sha256="cd")
+    for mark, left in ((first, True), (other, True), (another_mix, False)):
         assert folder.begin(output, request, mark, scratch)
         if mark is first:
             (scratch / mark.scratch).mkdir(parents=True)
