@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +114,13 @@ class _Work:
         self._failed: dict[str, DolminoError] = {}
         self._given_up: dict[str, float] = {}
         self._run_has_ended = False
+        self._said: manifest.Manifest | None = None
 
     def announce(self) -> None:
         """Say how many tasks the phase has, for whoever asks how far it is."""
         if not self._left():
             return
-        begun = manifest.begun(
+        self._said = manifest.begun(
             self._phase.name,
             tasks=len(self._names() - self._board.done),
             done=len(self._board.done),
@@ -127,7 +128,7 @@ class _Work:
             folder=self._records.folder,
             suffix=self._records.suffix,
         )
-        manifest.save_new(self._share.output, begun)
+        manifest.save_new(self._share.output, self._said)
 
     def until_nothing_is_left(self, counters: Counters | None, preload: Sequence[str]) -> Iterator[tuple[Any, Any]]:
         """Do tasks until all are done, or others are at those that are not. Raises LeftToOthers, see `Phase.gathered`."""
@@ -221,6 +222,10 @@ class _Work:
     def _look(self) -> None:
         """Look at the board anew. The process that finishes the run removes the manifest, and then results that were kept."""
         self._board.look()
+        done = len(self._names() & self._board.done)
+        if not self._records.folder and self._said is not None and done > self._said.done:  # no listing tells it
+            self._said = replace(self._said, done=done, updated=manifest.now())
+            manifest.save(self._share.output, self._said)
         self._run_has_ended = not self._phase.gathered and not manifest.exists(self._share.output, self._phase.name)
 
     def _left(self) -> list[Piece]:
@@ -238,7 +243,8 @@ class _Work:
         return all(piece.name in held for piece in self._left())
 
     def _is_failed(self, piece: Piece) -> bool:
-        return piece.name in self._failed or self._board.exhausted(piece)
+        # What is held is being tried again, by the process whose share it is.
+        return piece.name in self._failed or (self._board.exhausted(piece) and not self._board.held(piece))
 
     def _is_begun(self, piece: Piece) -> bool:
         given_up = self._given_up.get(piece.lease)

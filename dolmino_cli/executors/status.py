@@ -78,9 +78,10 @@ def read(output: Output) -> Status:
     running = _running(output, leases)
     listed = {("ledger", ".json"): recorded}
     phases = [_phase(output, one, leases, failed, listed) for one in manifests]
-    if not manifests and _is_complete(output):
+    alive = any(one.alive for one in running)
+    if _is_complete(output) and not (manifests and alive):
         state = "done"
-    elif any(one.alive for one in running):
+    elif alive:
         state = "running"
     elif failed:
         state = "failed"
@@ -129,15 +130,15 @@ def _phase(
     listed: Mapping[tuple[str, str], Mapping[str, float]],
 ) -> PhaseStatus:
     elapsed = _seconds_since(said.started)
+    begun = sum(name.startswith(f"{said.phase}/") for name in leases)
+    failures_of_phase = sum(one.phase == said.phase for one in failed)
     if said.folder:
         recorded = listed.get((said.folder, said.suffix)) or ages(output, said.folder, said.suffix)
         done, over = len(recorded), min(_RATE_OVER_SECONDS, elapsed)
         lately = sum(age <= over for age in recorded.values())
-        begun = sum(name.startswith(f"{said.phase}/") for name in leases)
-        failures_of_phase = sum(one.phase == said.phase for one in failed)
     else:
         done, lately, over = said.done, said.done - said.done_before, elapsed - _seconds_since(said.updated)
-        begun, failures_of_phase = int(RUN in leases), said.failed
+        begun, failures_of_phase = int(RUN in leases) or begun, max(said.failed, failures_of_phase)
     left = None if said.tasks is None else max(said.tasks - done - failures_of_phase, 0)
     a_second = lately / over if over > 0 and lately else None
     return PhaseStatus(

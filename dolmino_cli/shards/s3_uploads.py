@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.s3_client import client
@@ -25,7 +26,7 @@ def unfinished_uploads(root: str) -> Iterator[Upload]:
     """Those of keys below `root`, running ones too. Takes s3:ListBucketMultipartUploads. Raises StorageError."""
     bucket, prefix = split(f"{root.rstrip('/')}/")
     with storage_errors("list the unfinished uploads below", root):
-        for page in client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
+        for page in _pages(bucket, prefix):
             now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
             for upload in page.get("Uploads", []):
                 yield Upload(
@@ -34,6 +35,16 @@ def unfinished_uploads(root: str) -> Iterator[Upload]:
                     bytes=_bytes(bucket, upload["Key"], upload["UploadId"]),
                     age_seconds=max(0.0, (now - upload["Initiated"]).total_seconds()),
                 )
+
+
+def _pages(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield from client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NoSuchUpload":  # what rclone says where there has been none
+            raise
 
 
 def _bytes(bucket: str, key: str, id: str) -> int:

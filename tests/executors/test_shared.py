@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, DolminoError, LeftToOthers, RunFailed
-from dolmino_cli.executors import failures
+from dolmino_cli.executors import failures, status
 from dolmino_cli.executors.attempt import Attempt, Named
 from dolmino_cli.executors.board import MOST_DEATHS
 from dolmino_cli.executors.executor import Phase
@@ -157,6 +157,47 @@ def test_a_task_that_fails_is_tried_by_two_others_at_most_and_reported_by_all(tm
     assert times_ran(tmp_path / "ran") == Counter(range(20)) + Counter({3: 3})
     failure = failures.recorded(Output(str(tmp_path / "out")), "task-3")
     assert failure is not None and (failure.reason, failure.tries) == ("numbers:3: three is refused", 4)
+
+
+def test_a_task_that_its_share_tries_again_is_waited_for(tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    for _ in range(3):
+        failures.note(output, task="task-3", phase="square", reason="it was bad")
+    owning = partial(results, share(output.root, index=0), partial(very_slow_square, tmp_path / "ran"), PHASE, 4)
+    other = partial(results, share(output.root, index=1), partial(wait_for_three, tmp_path / "ran", output), PHASE, 4)
+    assert [sorted(found) for found in at_once(owning, other)] == [SQUARES[:4]] * 2
+    assert times_ran(tmp_path / "ran") == Counter(range(4))
+
+
+def very_slow_square(ran: Path, number: int) -> int:
+    time.sleep(0.5)
+    return square(ran, number)
+
+
+def wait_for_three(ran: Path, output: Output, number: int) -> int:
+    deadline = time.monotonic() + 10
+    while not output.exists("leases/square/task-3.json") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return square(ran, number)
+
+
+def test_how_far_a_phase_is_that_has_no_folder_of_records(tmp_path: Path) -> None:
+    output, done = Output(str(tmp_path / "out")), {5, 6}
+    failures.note(output, task="task-3", phase="square", reason="bad")
+    phase = replace(PHASE, recorded=lambda task: task if task in done else None, name_of=lambda task: f"task-{task}")
+
+    def do(task: int) -> int | None:
+        done.update({task, task + 1})
+        return task
+
+    executor, seen = share(output.root, of=1), []
+    with executor.claim(output):
+        for _ in executor.run_tasks(do, range(7), phase=phase):
+            (one,) = status.read(output).phases
+            seen.append((one.tasks, one.done, one.failed, one.running))
+    assert seen[0] == (7, 2, 1, 0)
+    assert seen[-1] == (7, 7, 0, 0)
+    assert not (tmp_path / "out/.jobs").exists()
 
 
 def kill_at_three(ran: Path, number: int) -> int:
