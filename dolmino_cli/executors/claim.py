@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from dolmino_cli.errors import RunFailed
 from dolmino_cli.executors.leases import FOLDER, Leases
@@ -26,13 +25,11 @@ def claim(output: Output) -> Iterator[None]:
     if lease is None:
         raise refused(leases)
     with lease:
-        if not output.is_s3:
-            remove_gone(Path(output.root))
+        remove_gone(output.unfinished_folder)
         try:
             yield
         finally:
-            if not output.is_s3:
-                remove_gone(Path(output.root))  # of this run's workers that were killed
+            remove_gone(output.unfinished_folder)  # of this run's workers that were killed
     folder = output.local_path(FOLDER)
     if folder is not None:
         with suppress(OSError):  # other leases are in it

@@ -79,8 +79,8 @@ class Shared:
             raise refused(leases)
         with self.until_claim_ends:
             yield
-        if not output.is_s3:
-            _tidy(Path(output.root))
+        remove_gone(output.unfinished_folder)
+        _remove_folders_of_leases(output)
 
     def run_tasks(
         self,
@@ -262,10 +262,9 @@ class _Work:
         return RunFailed(reason if piece.name in reason else f"{piece.name}: {reason}")
 
 
-def _tidy(root: Path) -> None:
-    """Remove what processes of this machine that were killed left unfinished, and folders that leases were in."""
-    remove_gone(root)
-    for folder, _, _ in os.walk(root / FOLDER, topdown=False):
+def _remove_folders_of_leases(output: Output) -> None:
+    root = output.local_path(FOLDER)
+    for folder, _, _ in os.walk(root, topdown=False) if root is not None else ():
         with suppress(OSError):  # another process has leases in it
             Path(folder).rmdir()
 

@@ -147,13 +147,17 @@ class Output:
             raise ConfigError(f"{name!r} is not a name inside {self.root}; give a relative path without '..'")
         return f"{self.root.rstrip('/')}/{'/'.join(parts)}"
 
+    @property
+    def unfinished_folder(self) -> Path:
+        """The local folder that files are written in, or below, until they are whole: of S3, one that other outputs use, too."""
+        return Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}" if self.is_s3 else Path(self.root)
+
     def create(self, name: str) -> Pending:
         """Begin to write `name`. Raises StorageError."""
         destination = self.path(name)
         if self.is_s3:
             digest = hashlib.sha256(destination.encode()).hexdigest()[:24]
-            folder = Path(tempfile.gettempdir()) / f"dolmino-{os.getuid()}"
-            return Pending(folder / f"{digest}-{PurePosixPath(name).name[-100:]}.{owner()}.partial", destination)
+            return Pending(self.unfinished_folder / f"{digest}-{PurePosixPath(name).name[-100:]}.{owner()}.partial", destination)
         final = Path(destination)
         return Pending(final.with_name(f".{final.name}.{owner()}.partial"), destination)
 

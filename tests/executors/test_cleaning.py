@@ -12,6 +12,8 @@ import pytest
 
 from dolmino_cli.executors.cleaning import find
 from dolmino_cli.executors.leases import Leases
+from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.shared import Shared
 from dolmino_cli.shards.output import Output
 from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.s3_client import client
@@ -136,3 +138,15 @@ def test_nothing_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         assert dolmino(monkeypatch, capsys, "clean", place).out == f"nothing is left over in {place}\n"
     refused = dolmino(monkeypatch, capsys, "clean", tmp_path, "--older-than", "soon")
     assert (refused.code, refused.error) == (2, "--older-than 'soon': give a time such as 30s, 90m, 12h or 2d")
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_a_run_to_s3_clears_away_the_scratch_files_of_killed_processes(s3: S3Server, temporary: Path, share: bool) -> None:
+    folder = f"dolmino-{os.getuid()}"
+    put(temporary, f"{folder}/big.{OURS_GONE}.partial")
+    kept = put(temporary, f"{folder}/a.{owner()}.partial", f"{folder}/b.{ELSEWHERE}.partial")
+    output = Output(s3.uri("scratch"))
+    executor = Shared(index=0, of=2, output=output) if share else Local()
+    with executor.claim(output):
+        pass
+    assert files(temporary) == kept
