@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -292,6 +293,18 @@ def test_where_there_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(ConfigError, match=r"no Ray cluster at 127\.0\.0\.1:1 .*refused.*start one with `ray start --head`"):
         connect("127.0.0.1:1")
+
+
+def test_a_cluster_that_is_there_and_asks_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster. InvalidAuthToken")
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        address = f"127.0.0.1:{there.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=rf"cluster at {address} does not let this process in .*RAY_AUTH_MODE=token"):
+            connect(address)
 
 
 def test_a_node_that_does_not_fit_is_refused() -> None:
