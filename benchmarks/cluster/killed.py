@@ -27,7 +27,6 @@ name: killed
 stages:
   - length: {unit: characters, into: characters}
   - keep: {score: characters, at_least: 500, reason: short}
-  - word_concentration: {top: 1, into: concentration}
 """
 # `dolmino`, noting how many documents went through the stages.
 COUNTED = """
