@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.shards import s3_troubles
 from tests.s3_server import S3Server, rclone
+
+
+@pytest.fixture(autouse=True)
+def _fair_weather() -> None:
+    """What one test's requests to S3 met with is not told by the next."""
+    s3_troubles.take()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dolmino_cli.cli.arguments import Workers
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -114,6 +116,7 @@ def selftest(
     per_length: Annotated[
         int, typer.Option("--per-length", min=1, metavar="N", help="Instances planted of every class of lengths.")
     ] = 200,
+    workers: Workers = 1,
 ) -> None:
     """Plant instances of an INDEX - verbatim, in other case, without punctuation, in long documents - and say what is found.
 
@@ -127,4 +130,4 @@ def selftest(
     """
     from dolmino_cli.cli.run_decontaminate import run_selftest
 
-    run_selftest(index, clean or [], per_length=per_length)
+    run_selftest(index, clean or [], per_length=per_length, workers=workers)

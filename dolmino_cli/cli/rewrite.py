@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
+from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 Template = Annotated[
     str,
@@ -20,12 +21,12 @@ Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME", help="The model to ask.", show_default="the template's")
 ]
 Copies = Annotated[int, typer.Option("--copies", min=1, metavar="K", help="Answers per document, each with its own seed.")]
-Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, metavar="N", help="Most requests at a time.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, metavar="N", help="Most requests at a time, per worker.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Of one try.")]
 Tries = Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Of one request, before it is left to a rerun.")]
 JournalOption = Annotated[
     str | None,
-    typer.Option("--journal", metavar="DIR", help="Local folder that keeps every answer.", show_default="inside --output"),
+    typer.Option("--journal", metavar="DIR", help="Folder that keeps every answer; no S3.", show_default="inside --output"),
 ]
 InputPrice = Annotated[
     float | None, typer.Option("--input-price", metavar="PRICE", help="Per million prompt tokens.", show_default=False)
@@ -41,10 +42,12 @@ Tokenizer = Annotated[
 ]
 
 
+@runs_tasks
 def rewrite(
     template: Template,
     inputs: Inputs,
     output: OutputOption,
+    how: ExecutorOptions,
     endpoint: EndpointOption = None,
     model: Model = None,
     copies: Copies = 1,
@@ -75,6 +78,7 @@ def rewrite(
     run_rewrite(
         template,
         inputs,
+        how=how,
         output=output,
         journal=journal,
         model=model,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dolmino_cli.cli.console import remark, show
 from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.executors.local import Local
 from dolmino_cli.report import decontamination as report
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.model_cache import file_sha256
@@ -66,13 +67,14 @@ def run_review(run: str, *, task: str, limit: int, index: str) -> None:
     show(f"{len(found):,} documents dropped, {len(shown):,} shown")
 
 
-def run_selftest(path: str, clean: Sequence[str], *, per_length: int) -> None:
+def run_selftest(path: str, clean: Sequence[str], *, per_length: int, workers: int) -> None:
     """Print recall and false positives. Raises RunFailed for a verbatim instance that the default rule misses."""
     index = load_index(path)
     recalls = list(planted.measure_recall(index, per_length=per_length))
     show(report.recall_table(recalls))
     if clean:
-        show("\n".join(report.clean_lines(planted.measure_clean(index, list_shards(clean)), index)))
+        measured = planted.measure_clean(index, list_shards(clean), Local(workers=workers))
+        show("\n".join(report.clean_lines(measured, index)))
     missed = planted.missed(recalls)
     if missed:
         raise RunFailed(f"{missed:,} instances of three words or more, planted verbatim, were not found by the default rule")

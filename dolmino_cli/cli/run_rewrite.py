@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dolmino_cli.cli.console import counted, remark, show, tracked
+from dolmino_cli.cli.executor_options import ExecutorOptions
+from dolmino_cli.executors.counters import Counters
+from dolmino_cli.executors.executor import Executor
 from dolmino_cli.report import rewriting as report
 from dolmino_cli.report.amounts import big_bytes, big_tokens
 from dolmino_cli.shards.faults import OnError
@@ -16,6 +19,7 @@ from dolmino_cli.sources.rewriting.endpoint import Endpoint, endpoint_of
 from dolmino_cli.sources.rewriting.estimate import estimate
 from dolmino_cli.sources.rewriting.journal import killed
 from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, plan_rewrite, so_far, survey_all
+from dolmino_cli.sources.rewriting.shares import ask_shares
 from dolmino_cli.sources.rewriting.template import load_template
 
 
@@ -23,6 +27,7 @@ def run_rewrite(
     template: str,
     inputs: Sequence[str],
     *,
+    how: ExecutorOptions,
     output: str,
     journal: str | None,
     model: str | None,
@@ -47,7 +52,10 @@ def run_rewrite(
     remark(f"{wanted.name} by {wanted.model}: {len(plan.shards):,} shards, {big_bytes(listed_bytes)}")
     if plan.finished:
         remark(f"  {len(plan.finished):,} shards are done already and skipped")
-    _survey(plan, tokenizer if dry_run else None)
+    executor = how.make(output)
+    alone = not executor.several_machines and executor.workers == 1
+    if alone or endpoint is None:
+        _survey(plan, tokenizer if dry_run else None)
     if endpoint is None:
         lines = report.estimate_lines(
             estimate(plan, concurrency=concurrency, tokenizer=tokenizer), prices, concurrency=concurrency
@@ -55,7 +63,10 @@ def run_rewrite(
         show("\n".join([*lines, "nothing was asked or written"]))
         return
     try:
-        _ask(plan, endpoint, prices)
+        if alone:
+            _ask(plan, endpoint, prices)
+        else:
+            _ask_shares(plan, endpoint, executor)
     finally:
         show("\n".join(report.account_lines(so_far(plan)[1], prices, killed=killed(plan.journal))))
     finish(plan)
@@ -79,6 +90,21 @@ def _survey(plan: Plan, tokenizer: str | None) -> None:
         shards=len(plan.left),
     ):
         read.update(documents=surveyed.requests // plan.wanted.copies, bytes=surveyed.prompt_bytes)
+
+
+def _ask_shares(plan: Plan, endpoint: Endpoint, executor: Executor) -> None:
+    counters = Counters(workers=executor.workers)
+    entries = ask_shares(plan, endpoint, executor, run_counters=counters)
+    sizes = {shard.name: shard.bytes for shard in plan.left}
+    for _ in tracked(
+        entries,
+        what="rewrite",
+        total_bytes=sum(sizes.values()),
+        size_of=lambda entry: sizes[entry.name],
+        read=counters.read,
+        shards=len(sizes),
+    ):
+        pass
 
 
 def _ask(plan: Plan, endpoint: Endpoint, prices: Prices) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from dolmino_cli.cli.console import PLAIN_LINE_EVERY_SECONDS, remark
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError
 from dolmino_cli.executors import slurm, status
-from dolmino_cli.executors.failures import MOST_SHOWN
+from dolmino_cli.executors.failures import MOST_SHOWN, Failure
 from dolmino_cli.executors.slurm import ArrayJob
 from dolmino_cli.executors.status import Status
 from dolmino_cli.report.amounts import duration
@@ -102,11 +102,12 @@ def run_array(job: ArrayJob, *, output: str, detach: bool) -> bool:
         if after is not None and after.state == "done":
             return True
         progressed = after is not None and (before is None or after.done > before.done)
-        if (after is not None and after.failures) or (not progressed and _errors(job.job_folder, number)):
+        failed = _new_failures(before, after)
+        if failed or (not progressed and _errors(job.job_folder, number)):
             break  # another try would end as this one
         if last < _SUBMISSIONS - 1:
             remark("Slurm has ended all elements, and tasks are left: submitted once more")
-    raise RunFailed(_what_is_wrong(after, job.job_folder, number, output))
+    raise RunFailed(_what_is_wrong(failed, job.job_folder, number, output))
 
 
 def _wait(number: str, output: str) -> Status | None:
@@ -171,8 +172,13 @@ def _look(output: str) -> Status | None:
         return None
 
 
-def _what_is_wrong(found: Status | None, folder: Path, number: str, output: str) -> str:
-    failures = found.failures if found is not None else []
+def _new_failures(before: Status | None, after: Status | None) -> list[Failure]:
+    """Not those of an earlier run that this one did not try again."""
+    known = before.failures if before is not None else []
+    return [failure for failure in (after.failures if after is not None else []) if failure not in known]
+
+
+def _what_is_wrong(failures: list[Failure], folder: Path, number: str, output: str) -> str:
     if failures:
         lines = [f"  {one.reason} (on {one.host})" for one in failures[:MOST_SHOWN]]
         if len(failures) > MOST_SHOWN:

@@ -51,7 +51,7 @@ class Metrics:
         place = Path(path)
         self._folder, self._name, self._labels = Output(str(place.parent)), place.name, dict(labels)
         self._every_seconds = every_seconds
-        self._started, self._troubles = time.time(), s3_troubles.ever()
+        self._started = time.time()
         self._phases: dict[str, PhaseFigures] = {}
         self._ended = threading.Event()
         self._warned = False
@@ -97,14 +97,12 @@ class Metrics:
             "Tasks given again because their worker was killed.",
             ((self._of(each), each.counters.retries) for each in phases),
         )
-        troubles = sum(
-            (counters.troubles() for counters in {each.counters for each in phases}), s3_troubles.ever() - self._troubles
-        )
+        troubles = s3_troubles.so_far()
         lines += _metric(
             "dolmino_s3_retries_total",
             "counter",
-            "Requests to S3 that were tried again, by what had gone wrong.",
-            (({**self._labels, "why": why}, count) for why, count in sorted(troubles.requests.items()) if count),
+            "Requests to S3 that were tried again, by why.",
+            (({**self._labels, "why": kind}, count) for kind, count in sorted(troubles.requests.items()) if count),
         )
         lines += _metric(
             "dolmino_run_start_time_seconds", "gauge", "When the run began, in Unix time.", [(self._labels, self._started)]

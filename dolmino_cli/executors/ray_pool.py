@@ -18,6 +18,7 @@ from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.failures import MOST_DEATHS, WorkersKilled
 from dolmino_cli.executors.ray_cluster import check_started, import_ray
 from dolmino_cli.executors.ray_worker import Driver, Outcome, Worker
+from dolmino_cli.shards import s3_troubles
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Pool:
         member.given = deque(one for one in member.given if one[1] is not given)
         _count(member, outcome.progress, counters)
         member.settled = outcome.progress
+        s3_troubles.add(outcome.troubles)
         return given, outcome
 
     def _lost(
@@ -242,4 +244,5 @@ def _why(error: Exception) -> str:
         return "its node was lost"
     if "OUT_OF_MEMORY" in said or "low on memory" in said:
         return "ended by Ray, its node being low on memory"
-    return "killed" if "SYSTEM_ERROR" in said else first_line(error)
+    # A worker that is gone is at times said to be unavailable, before Ray knows what became of it.
+    return "killed" if isinstance(error, import_ray().exceptions.RayActorError) else first_line(error)

@@ -15,6 +15,8 @@ import dolmino_cli
 from dolmino_cli.executors import counters
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.worker import begin, take_one_thread
+from dolmino_cli.shards import s3_troubles
+from dolmino_cli.shards.s3_troubles import Troubles
 
 # Who may read and write where, and with which caches: a family that the driver has set any of is taken from it as a whole.
 _FAMILIES = ("AWS_", "HF_", "HUGGING_FACE_", "DOLMINO_")
@@ -50,11 +52,14 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a task ended: its result or the exception, as it is; and the worker's totals, as `Worker.progress`."""
+    """How a task ended: its result or the exception, as it is; the worker's totals, as `Worker.progress`; and which requests
+    to S3 it had to try again since its last task.
+    """
 
     result: Any = None
     error: Exception | None = None
     progress: tuple[int, int]
+    troubles: Troubles
 
 
 class Worker:
@@ -87,9 +92,9 @@ class Worker:
         """Do a task that `deaths` workers died of. What it raises is handed over whole: Ray would make a traceback of it."""
         begin(deaths)
         try:
-            return Outcome(result=function(*arguments), progress=self.progress())
+            return Outcome(result=function(*arguments), progress=self.progress(), troubles=s3_troubles.take())
         except Exception as error:  # noqa: BLE001 — raised again by the driver
-            return Outcome(error=error, progress=self.progress())
+            return Outcome(error=error, progress=self.progress(), troubles=s3_troubles.take())
 
     def progress(self) -> tuple[int, int]:
         """(documents, bytes) that this process has done so far."""

@@ -64,6 +64,11 @@ class Shared:
         """As `Executor.several_machines`."""
         return True
 
+    @property
+    def together(self) -> int:
+        """Workers of all shares, if all are started: how many may help each other."""
+        return self.workers * self.of
+
     @contextmanager
     def claim(self, output: Output) -> Iterator[None]:
         """Refuse where one process directs a run over this output. Other shares may write to it. Raises RunFailed."""
@@ -72,6 +77,7 @@ class Shared:
             raise refused(leases)
         with self.until_claim_ends:
             yield
+        _remove_if_empty(output)
 
     def run_tasks(
         self,
@@ -154,7 +160,7 @@ class _Work:
         if not self._names() <= self._board.done:
             return
         if not self._phase.gathered:
-            self._share.until_claim_ends.callback(_clean, self._share.output, self._phase.name)
+            self._share.until_claim_ends.callback(_clean, self._share.output)
         elif not self._records.keeps_results:
             manifest.remove(self._share.output, self._phase.name)
 
@@ -191,7 +197,8 @@ class _Work:
             self._failed[piece.name] = outcome
         elif outcome.by_me:
             self._board.forget(piece)
-            self._yielded.add(piece.name)
+            if outcome.result is not None or self._records.keeps_results:
+                self._yielded.add(piece.name)  # otherwise it helped with a shard that is not finished
             yield piece.task, outcome.result
         # Done by another meanwhile, or begun; or this one helped with a large shard, and there is nothing to help with now.
         self._given_up[piece.lease] = time.monotonic()
@@ -234,11 +241,19 @@ class _Work:
         return RunFailed(reason if piece.name in reason else f"{piece.name}: {reason}")
 
 
-def _clean(output: Output, phase: str) -> None:
+def _remove_if_empty(output: Output) -> None:
+    folder = output.local_path(FOLDER)
+    if folder is not None:
+        with suppress(OSError):  # other leases are in it
+            folder.rmdir()
+
+
+def _clean(output: Output) -> None:
     """Remove what a run that is done needs no more, with leases of processes that were killed."""
     manifest.remove_all(output)
-    for name in list_names(output.path(f"{FOLDER}/{phase}"), ".json"):
-        output.delete(f"{FOLDER}/{phase}/{name}")
+    for name in list_names(output.path(FOLDER), ".json"):
+        if "/" in name:
+            output.delete(f"{FOLDER}/{name}")
     if output.is_s3:
         return
     remove_gone(Path(output.root))

@@ -76,7 +76,8 @@ def read(output: Output) -> Status:
     leases = ages(output, LEASES, ".json")
     failed = [one for name in sorted(failures.names(output)) if (one := failures.recorded(output, name)) is not None]
     running = _running(output, leases)
-    phases = [_phase(output, one, leases, failed) for one in manifests]
+    listed = {("ledger", ".json"): recorded}
+    phases = [_phase(output, one, leases, failed, listed) for one in manifests]
     if not manifests and _is_complete(output):
         state = "done"
     elif any(one.alive for one in running):
@@ -120,10 +121,16 @@ def _parsed(holder: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _phase(output: Output, said: Manifest, leases: Mapping[str, float], failed: list[Failure]) -> PhaseStatus:
+def _phase(
+    output: Output,
+    said: Manifest,
+    leases: Mapping[str, float],
+    failed: list[Failure],
+    listed: Mapping[tuple[str, str], Mapping[str, float]],
+) -> PhaseStatus:
     elapsed = _seconds_since(said.started)
     if said.folder:
-        recorded = ages(output, said.folder, said.suffix)
+        recorded = listed.get((said.folder, said.suffix)) or ages(output, said.folder, said.suffix)
         done, over = len(recorded), min(_RATE_OVER_SECONDS, elapsed)
         lately = sum(age <= over for age in recorded.values())
         begun = sum(name.startswith(f"{said.phase}/") for name in leases)

@@ -137,7 +137,8 @@ def execute(run: Run, executor: Executor, *, counters: Counters | None = None) -
     with executor.claim(output):
         output.put("run.json", _summary(run, complete=False))
         _remove_parts_of_finished(run)
-        tasks = with_help(run.tasks, executor.workers)
+        # Shares help each other: what counts is the workers of all of them.
+        tasks = with_help(run.tasks, getattr(executor, "together", executor.workers))
         for task, entry in attempt_all(
             executor, run_shard, tasks, phase=phase, what="shards", output=output, counters=counters, preload=PRELOAD
         ):

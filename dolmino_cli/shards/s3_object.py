@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -38,17 +37,10 @@ class StoredObject:
         self._bucket, self._key = split(uri)
         self.etag = etag and f'"{etag}"'
 
-    def fetch(
-        self,
-        start: int,
-        length: int | None,
-        *,
-        abandoned: threading.Event | None = None,
-        answered: Callable[[], None] | None = None,
-    ) -> bytearray:
+    def fetch(self, start: int, length: int | None, *, abandoned: threading.Event | None = None) -> bytearray:
         """`length` bytes from `start` on, fewer where the object ends; None: to its end. `start` < 0: its last -`start` bytes.
 
-        `answered` is called when the size is known, before the bytes come. Raises Abandoned soon after that event is set.
+        Raises Abandoned soon after that event is set.
         """
         from dolmino_cli.shards.s3_retries import Patience
 
@@ -65,8 +57,6 @@ class StoredObject:
                     length = min(answer["ContentLength"], answer["ContentLength"] if length is None else length)
                     found = bytearray(length)
                     start = self.size_bytes - length if start < 0 and self.size_bytes is not None else start
-                    if answered:
-                        answered()
                 with closing(answer["Body"]) as body, memoryview(found) as view:
                     while got < len(found):
                         if abandoned is not None and abandoned.is_set():

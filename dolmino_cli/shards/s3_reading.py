@@ -43,8 +43,8 @@ def _fetchers(_process: int) -> _Fetchers:
 class S3Reader(io.RawIOBase):
     """A seekable stream over one version of an object. Reads give all that is asked for, fewer bytes only at the end.
 
-    `scattered`: the end is fetched first, and reads are expected anywhere (Parquet); otherwise the start is, and what follows it.
-    How much is fetched grows with how much was read in a row since the last jump.
+    `scattered`: the end is fetched first, and reads are expected anywhere (Parquet): how much is fetched grows with how much was
+    read in a row since the last jump. Otherwise the start is fetched first, and reading is expected to go on from any place.
     Raises StorageError where the object cannot be opened or read, DataError where it was changed since it was opened.
     """
 
@@ -52,7 +52,8 @@ class S3Reader(io.RawIOBase):
         self._ahead: deque[tuple[int, Future[bytearray]]] = deque()  # the ranges after the one that is held, without gaps
         self._abandoned = threading.Event()
         self._start, self._held = 0, bytearray()
-        self._position, self._in_a_row = 0, 0 if scattered else RANGE_BYTES
+        self._row_after_jump = 0 if scattered else RANGE_BYTES
+        self._position, self._in_a_row = 0, self._row_after_jump
         self._object, self._fetchers = StoredObject(uri), _fetchers(os.getpid())
         with storage_errors("read", uri):
             if scattered:
@@ -60,7 +61,7 @@ class S3Reader(io.RawIOBase):
                 self._held = self._object.fetch(-_LEAST_BYTES, None) or self._object.fetch(0, _LEAST_BYTES)
                 self._start = self.size_bytes - len(self._held)
             else:
-                self._held = self._object.fetch(0, RANGE_BYTES, answered=lambda: self._fetch_ahead(RANGE_BYTES))
+                self._held = self._object.fetch(0, RANGE_BYTES)
 
     @property
     def size_bytes(self) -> int:
@@ -127,6 +128,8 @@ class S3Reader(io.RawIOBase):
             return memoryview(b"")
         if not self._start <= self._position < self._start + len(self._held):
             self._move(most)
+        if self._in_a_row >= RANGE_BYTES:  # not before something is read: who opens a stream may go elsewhere first
+            self._fetch_ahead()
         at = self._position - self._start
         return memoryview(self._held)[at : at + most]
 
@@ -135,7 +138,7 @@ class S3Reader(io.RawIOBase):
         if self._position == self._start + len(self._held):
             self._in_a_row += len(self._held)
         else:
-            self._in_a_row = 0
+            self._in_a_row = self._row_after_jump
         self._held = bytearray()
         if self._ahead and self._ahead[0][0] == self._position:
             self._start, coming = self._ahead.popleft()
@@ -150,11 +153,9 @@ class S3Reader(io.RawIOBase):
             with storage_errors("read", self._object.uri):
                 self._held = self._object.fetch(self._position, min(length, self.size_bytes - self._position))
             self._start = self._position
-        if self._in_a_row >= RANGE_BYTES:
-            last = self._ahead[-1][0] + RANGE_BYTES if self._ahead else self._start + len(self._held)
-            self._fetch_ahead(last)
 
-    def _fetch_ahead(self, start: int) -> None:
+    def _fetch_ahead(self) -> None:
+        start = self._ahead[-1][0] + RANGE_BYTES if self._ahead else self._start + len(self._held)
         while len(self._ahead) < RANGES_AHEAD and start < self.size_bytes and self._fetchers.left.acquire(blocking=False):
             length = min(RANGE_BYTES, self.size_bytes - start)
             coming = self._fetchers.threads.submit(self._object.fetch, start, length, abandoned=self._abandoned)

@@ -67,8 +67,14 @@ def add(troubles: Troubles) -> None:
         _so_far += troubles
 
 
+def so_far() -> Troubles:
+    """All that was noted since the last `take`, in this process and where `count_also` says."""
+    with _lock:
+        return sum((count() for count in _elsewhere), _so_far)
+
+
 def take() -> Troubles:
-    """All that was noted since the last call, in this process and where `count_also` says."""
+    """As `so_far`; counting begins anew."""
     global _so_far
     with _lock:
         taken = sum((count() for count in _elsewhere), _so_far)

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from dolmino_cli.executors.attempt import attempt_all
+from dolmino_cli.executors.executor import Executor, Phase
+from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import read_batches
-from dolmino_cli.stages.ngram_index import NgramIndex
+from dolmino_cli.stages.ngram_index import NgramIndex, load_index
 from dolmino_cli.stages.ngram_overlap import RULES
 
 # What filters/flan.yaml drops at: its profile `paper` by either of the first and the last, its profile `ai2` by the second.
@@ -21,6 +24,9 @@ DEFAULT = "default"  # the rule of filters/flan.yaml: `paper` or `instance`
 COLUMNS = (*RULES, DEFAULT)
 
 LENGTHS = (1, 3, 5, 8, 13, 25, 50)  # least words of a class of lengths
+# What a worker imports before it is forked, so that no worker pays for it.
+PRELOAD = ("dolmino_cli.sources.planted",)
+
 _LONG_WORDS = 5000
 _SHORT_WORDS = 100
 _BATCH_DOCUMENTS = 256
@@ -43,6 +49,14 @@ class Clean:
     documents: int = 0
     flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0))
     named: dict[int, int] = field(default_factory=dict)
+
+    def add(self, other: Clean) -> None:
+        """Count what `other` counted."""
+        self.documents += other.documents
+        for rule, count in other.flagged.items():
+            self.flagged[rule] += count
+        for number, count in other.named.items():
+            self.named[number] = self.named.get(number, 0) + count
 
 
 def words_of(text: str) -> int:
@@ -79,20 +93,38 @@ def measure_recall(index: NgramIndex, *, per_length: int = 200) -> Iterator[Reca
             yield Recall(form=form, least_words=least, planted=len(numbers), found=found)
 
 
-def measure_clean(index: NgramIndex, shards: Sequence[Shard]) -> Clean:
-    """Look for instances in documents that should have none."""
+@dataclass(frozen=True, kw_only=True)
+class _CleanTask:
+    index: str
+    shard: Shard
+
+
+def measure_clean(index: NgramIndex, shards: Sequence[Shard], executor: Executor | None = None) -> Clean:
+    """Look for instances in documents that should have none; the same from any executor (default: this process)."""
+    todo = [_CleanTask(index=str(index.path), shard=shard) for shard in shards]
+    phase = Phase(name="clean", name_of=lambda task: task.shard.name)
+    found = {
+        task.shard.path: clean
+        for task, clean in attempt_all(executor or Local(), _measure_shard, todo, phase=phase, what="shards", preload=PRELOAD)
+    }
     clean = Clean()
     for shard in shards:
-        for batch, _ in read_batches(shard):
-            shares, evidence = index.overlap(batch.text, stride=1)
-            clean.documents += len(batch)
-            flags = _flags(shares)
-            for rule in COLUMNS:
-                clean.flagged[rule] += int(flags[rule].sum())
-            for row in np.flatnonzero(flags[DEFAULT]):
-                column = RULES.index("paper") if flags["paper"][row] else RULES.index("instance")
-                number = int(evidence[row, column, 0])
-                clean.named[number] = clean.named.get(number, 0) + 1
+        clean.add(found[shard.path])
+    return clean
+
+
+def _measure_shard(task: _CleanTask) -> Clean:
+    index, clean = load_index(task.index), Clean()
+    for batch, _ in read_batches(task.shard):
+        shares, evidence = index.overlap(batch.text, stride=1)
+        clean.documents += len(batch)
+        flags = _flags(shares)
+        for rule in COLUMNS:
+            clean.flagged[rule] += int(flags[rule].sum())
+        for row in np.flatnonzero(flags[DEFAULT]):
+            column = RULES.index("paper") if flags["paper"][row] else RULES.index("instance")
+            number = int(evidence[row, column, 0])
+            clean.named[number] = clean.named.get(number, 0) + 1
     return clean
 
 

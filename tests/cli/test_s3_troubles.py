@@ -37,7 +37,6 @@ def be_troubled(number: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_troubles_are_their_runs(workers: int) -> None:
-    s3_troubles.take()
     for _ in run_tasks(be_troubled, range(10), workers=workers, counters=Counters(workers=workers)):
         pass
     s3_troubles.note("500", 0.25)

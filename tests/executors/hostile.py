@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import random
 import tempfile
@@ -48,6 +49,7 @@ class Hostile:
         names = [phase.name_of(task) for task in shuffled]
         assert len(set(names)) == len(names), f"two tasks of the phase {phase.name} have one name"
         dice.shuffle(shuffled)
+        context(preload)  # so that not every process imports them anew
         for task in shuffled:
             treatment = dice.randrange(3)
             if treatment == 1:
@@ -61,7 +63,7 @@ def _run(functions: Sequence[Callable[[Any], Any]], tasks: Sequence[Any], kill_a
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, str(number)) for number in range(len(tasks))]
         arguments = zip(functions, tasks, files, strict=True)
-        processes = [context().Process(target=_do, args=each) for each in arguments]  # type: ignore[attr-defined]
+        processes = [multiprocessing.get_context("forkserver").Process(target=_do, args=each) for each in arguments]
         for process in processes:
             process.start()
         if kill_after is not None:

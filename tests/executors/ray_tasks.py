@@ -57,16 +57,19 @@ class Disturbed:
     kills: dict[str, int] = field(default_factory=dict)
     """Shard -> how many times its worker is killed when all is written but the ledger entry."""
     waits_on_node: str | None = None
-    """On this node nothing ever ends."""
+    """On this node nothing ever ends; on the others nothing begins before it has a task."""
 
     def __call__(self, task: Named) -> Any:
         import ray
 
         from dolmino_cli.pipeline import shard_task
 
+        waits = Path(self.folder, "waits")
         if self.waits_on_node == ray.get_runtime_context().get_node_id():
-            Path(self.folder, "waits").touch()
+            waits.touch()
             time.sleep(600)
+        while self.waits_on_node is not None and not waits.exists():
+            time.sleep(0.05)
         name, real = task.name, shard_task.save
 
         def save(*given: Any) -> None:

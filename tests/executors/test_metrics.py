@@ -102,6 +102,8 @@ def test_the_file_follows_the_run(tmp_path: Path) -> None:
         samples = parse(place.read_text())
         assert (of(samples, "dolmino_tasks", state="done"), of(samples, "dolmino_tasks", state="running")) == (2, 3)
         figures.done = 7
+        s3_troubles.note("SlowDown", 0.5)
+    assert of(parse(place.read_text()), "dolmino_s3_retries_total", why="SlowDown") == 1
     assert of(parse(place.read_text()), "dolmino_tasks", state="done") == 7
     assert [path.name for path in tmp_path.iterdir()] == ["dolmino.prom"]
 

@@ -57,7 +57,13 @@ def cluster() -> Iterator[Any]:
     patch.setenv("PYTHONPATH", str(ROOT))  # of the nodes; what is tested is this checkout
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     patch.delenv("RAY_ADDRESS", raising=False)
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **NODE})
+    for again in (True, True, False):
+        try:
+            started = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **NODE})
+            break
+        except Exception as error:
+            if not again or "timed out" not in str(error):
+                raise
     started.add_node(num_cpus=1, num_gpus=1, **NODE)
     try:
         connect(started.address)
@@ -114,7 +120,7 @@ def node_of(cluster: Any, node: Any) -> str:
     return str(found)
 
 
-def wait_until(true: Any, seconds: float = 30) -> None:
+def wait_until(true: Any, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not true() and time.monotonic() < until:
         time.sleep(0.05)
@@ -136,8 +142,12 @@ def test_the_commands_give_the_bytes_of_local_workers(
     Path("small.yaml").write_text(RECIPE.replace("TOKENIZER", tokenizer))
     digests = {}
     for name, how in {"local": ["-w", 2], "ray": ["--executor", "ray", "--ray-address", cluster.address, "-w", 2]}.items():
-        said = dolmino(monkeypatch, capsys, "filter", "./small.yaml", "in", "-o", name, *how)
+        said = dolmino(monkeypatch, capsys, "filter", "./small.yaml", "in", "-o", name, "--metrics", f"{name}.prom", *how)
         assert said.code == 0, said.err
+        (documents,) = [
+            line for line in Path(f"{name}.prom").read_text().splitlines() if line.startswith("dolmino_documents_total{")
+        ]
+        assert int(documents.split()[-1]) == sum(60 - shard for shard in range(SHARDS))
         arrays = ["retokenize", name, "-o", f"{name}-arrays", "--tokenizer", tokenizer, "--eos", "<|endoftext|>"]
         said = dolmino(monkeypatch, capsys, *arrays, *how)
         assert said.code == 0, said.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.executors.shared import Shared, parse_share
 from dolmino_cli.shards.output import Output
+from tests.executors.shares import at_once
 from tests.s3_server import S3Server
 
 PHASE = Phase(name="square", name_of=lambda task: f"task-{task}")
@@ -64,26 +64,6 @@ def results(executor: Shared, function: Callable[[int], Any], phase: Phase, coun
         )
         attempt = Attempt(function=function, phase=phase.name, output=executor.output)
         return [(one.task, result) for one, result in executor.run_tasks(attempt, named, phase=inner)]
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """What each call returns, or raises, all running at the same time in processes of their own."""
-    context = multiprocessing.get_context("fork")
-    outcomes: multiprocessing.Queue[tuple[int, Any]] = context.Queue()
-
-    def run(place: int, call: Callable[[], Any]) -> None:
-        try:
-            outcomes.put((place, call()))
-        except DolminoError as error:
-            outcomes.put((place, error))
-
-    processes = [context.Process(target=run, args=one) for one in enumerate(calls)]
-    for process in processes:
-        process.start()
-    found = dict(outcomes.get(timeout=60) for _ in processes)
-    for process in processes:
-        process.join()
-    return [found[place] for place in range(len(calls))]
 
 
 SQUARES = [(number, number * number) for number in range(20)]

@@ -30,7 +30,6 @@ def chaos(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChaosProxy]
     monkeypatch.setattr(s3_retries, "_LONGEST_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(s3_reading, "RANGE_BYTES", 200_000)
     monkeypatch.setattr(s3_reading, "_LEAST_BYTES", 10_000)
-    s3_troubles.take()
     with ChaosProxy(s3.endpoint, seed=1, share=0.3, delay_seconds=0.02) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         yield proxy
@@ -181,3 +180,20 @@ def test_small_objects_take_one_request(s3: S3Server, chaos: ChaosProxy) -> None
         before = chaos.counts["requests"]
         assert storage.read_bytes(s3.uri(f"faults/small/{name}")) == content
         assert chaos.counts["requests"] == before + 1
+
+
+def test_a_stream_is_read_on_from_any_place_and_only_what_is_wanted_is_fetched(s3: S3Server, chaos: ChaosProxy) -> None:
+    chaos.share = 0
+    s3.file("faults/on").write_bytes(CONTENT)
+    with storage.open_bytes(s3.uri("faults/on")) as stream:
+        stream.seek(2_100_000)
+        assert chaos.counts["requests"] == 1  # the first range; nothing ahead of it
+        pieces = list(iter(lambda: stream.read(50_000), b""))
+        assert b"".join(pieces) == CONTENT[2_100_000:]
+        assert chaos.counts["requests"] == 1 + 5  # 900,000 bytes in ranges of 200,000
+    with storage.open_seekable(s3.uri("faults/on")) as stream:
+        before = chaos.counts["requests"]
+        for start in (2_000_000, 5, 1_000_000):
+            stream.seek(start)
+            assert stream.read(30_000) == CONTENT[start : start + 30_000]
+        assert chaos.counts["requests"] == before + 3

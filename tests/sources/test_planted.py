@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from dolmino_cli.bundled import find
+from dolmino_cli.executors.local import Local
 from dolmino_cli.recipe import load_recipe
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.sources.planted import BOUNDS, measure_clean, measure_recall, missed, words_of
+from tests.executors.hostile import Hostile
 from tests.pipeline.make import write_shard
 from tests.sources.make import make_index
 
@@ -44,6 +48,20 @@ def test_clean_documents(tmp_path: Path) -> None:
     clean = measure_clean(index, list_shards([str(shard)]))
     assert (clean.documents, clean.named) == (2, {0: 1})
     assert clean.flagged == {"paper": 1, "ai2": 0, "instance": 1, "default": 1}
+
+
+def test_clean_documents_are_the_same_from_any_executor(tmp_path: Path) -> None:
+    index = make_index(tmp_path, {"a": TEXTS})
+    texts = ["nothing", "Who wrote Hamlet?", "the " * 60, "No idea", "Who wrote Hamlet? the"]
+    for number, text in enumerate(texts):
+        write_shard(tmp_path / "clean" / f"{number}.jsonl.zst", [msgspec.json.encode({"id": "1", "text": text})])
+    shards = list_shards([str(tmp_path / "clean")])
+    alone = measure_clean(index, shards)
+    assert (alone.documents, alone.named[0]) == (5, 2)
+    for executor in (Local(workers=2), Hostile(seed=0)):
+        found = measure_clean(index, shards, executor)
+        assert found == alone
+        assert list(found.named) == list(alone.named)
 
 
 def test_bounds_are_those_of_the_recipe() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,8 +80,9 @@ class Asking:
         self._queue: asyncio.Queue[tuple[OpenShard, Request] | None] = asyncio.Queue(maxsize=self.endpoint.concurrency)
         self._one_finish, self._finishing = asyncio.Lock(), set[asyncio.Task[None]]()
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self._interrupt)
+        if threading.current_thread() is threading.main_thread():  # no other one is told of signals
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, self._interrupt)
         async with Client(self.endpoint, self._stopping) as self._client:
             reader = asyncio.create_task(self._guarded(self._read(shards)))
             self._askers = [asyncio.create_task(self._guarded(self._ask(slot))) for slot in range(self.endpoint.concurrency)]

@@ -23,6 +23,7 @@ from dolmino_cli.sources.rewriting.outcome import ASKED_AGAIN, Outcome
 
 FORMAT_VERSION = 1
 _RUNS = "runs"
+_RUNS_OF_SHARD = ".runs"
 _ABSENT = -1
 _DIGEST_BYTES = 8  # of the 32 in the line: enough to see that a request is another one
 
@@ -64,9 +65,39 @@ def locked(folder: Path, *, concurrency: int) -> Iterator[None]:
             file.write("ended\n")
 
 
+@contextmanager
+def locked_shard(folder: Path, shard_name: str, *, concurrency: int) -> Iterator[None]:
+    """As `locked`, of one shard's answers, where several processes have a shard each; waits for one that has this one.
+
+    Raises RunFailed where a single process runs over the whole journal.
+    """
+    path = folder / f"{shard_name}{_RUNS_OF_SHARD}"
+    with storage_errors("write", str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole, file = (folder / _RUNS).open("a"), path.open("a", buffering=1)
+    with whole, file:
+        try:
+            fcntl.flock(whole, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFailed(f"another run is writing to the journal {folder}; wait for it, or stop it first") from None
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"began {concurrency}\n")
+        try:
+            yield
+        finally:
+            file.write("ended\n")
+
+
 def killed(folder: Path) -> tuple[int, int]:
-    """Runs over this journal that did not end by themselves, and how many requests they may have had under way then."""
-    path = folder / _RUNS
+    """Runs over this journal that did not end by themselves, and how many requests they may have had under way then.
+
+    Where processes had a shard each, each of those that were killed counts.
+    """
+    found = [_killed(path) for path in (folder / _RUNS, *sorted(folder.rglob(f"*{_RUNS_OF_SHARD}")))]
+    return sum(runs for runs, _ in found), sum(requests for _, requests in found)
+
+
+def _killed(path: Path) -> tuple[int, int]:
     runs = requests = under_way = 0
     for line in path.read_text().splitlines() if path.is_file() else ():
         word, _, number = line.partition(" ")

@@ -122,23 +122,33 @@ def ask_all(plan: Plan, endpoint: Endpoint, *, progress: Callable[[Progress], No
     refuses); StorageError, MissingExtra. Whatever is raised, stored answers stay, and the same call goes on from there.
     """
     with locked(plan.journal, concurrency=endpoint.concurrency):
-        plan.output.put("run.json", _summary(plan, complete=False))
+        begin(plan)
+        ask_left(plan, endpoint, progress=progress)
 
-        def opened(shard: Shard) -> OpenShard:
-            return OpenShard(shard=shard, journal=open_journal(plan, shard), requests=plan.surveyed[shard.name].requests)
 
-        def finished(state: OpenShard) -> None:
-            plan.finished[state.shard.name] = write_shard(state.shard, plan.wanted, state.journal, plan.output)
+def begin(plan: Plan) -> None:
+    """Write run.json, which says that the run is not whole."""
+    plan.output.put("run.json", _summary(plan, complete=False))
 
-        asking = Asking(
-            wanted=plan.wanted,
-            endpoint=endpoint,
-            opened=opened,
-            finish=finished,
-            answered=plan.account.answers > 0,
-            progress=progress,
-        )
-        asyncio.run(asking.ask_all(plan.left, plan.requests_left))
+
+def ask_left(plan: Plan, endpoint: Endpoint, *, progress: Callable[[Progress], None]) -> None:
+    """As `ask_all`, by a process that nobody else disturbs at the shards left."""
+
+    def opened(shard: Shard) -> OpenShard:
+        return OpenShard(shard=shard, journal=open_journal(plan, shard), requests=plan.surveyed[shard.name].requests)
+
+    def finished(state: OpenShard) -> None:
+        plan.finished[state.shard.name] = write_shard(state.shard, plan.wanted, state.journal, plan.output)
+
+    asking = Asking(
+        wanted=plan.wanted,
+        endpoint=endpoint,
+        opened=opened,
+        finish=finished,
+        answered=plan.account.answers > 0,
+        progress=progress,
+    )
+    asyncio.run(asking.ask_all(plan.left, plan.requests_left))
 
 
 def open_journal(plan: Plan, shard: Shard) -> Journal:

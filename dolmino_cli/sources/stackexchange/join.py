@@ -166,7 +166,9 @@ def join_shards(plan: Plan, executor: Executor, *, counters: Counters | None = N
     with executor.claim(plan.job.output):
         _close_sites(plan)
         output = plan.job.output
-        phase = Phase(name="join", name_of=lambda task: task.name, recorded=lambda task: ledger.load(output, task.name))
+        phase = Phase(
+            name="join", name_of=lambda task: task.name, recorded=lambda task: ledger.load(output, task.name), folder="ledger"
+        )
         for task, entry in attempt_all(
             executor,
             tasks.join_shard,

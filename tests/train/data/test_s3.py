@@ -15,7 +15,7 @@ import pytest
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.mix.for_training import MixForTraining, open_mix
 from dolmino_cli.mix.parts import fetch
-from dolmino_cli.shards import s3 as s3_store
+from dolmino_cli.shards import s3_object, s3_retries
 from dolmino_cli.train.data.mix_data import MixData
 from tests.s3_server import S3Server
 from tests.train.data.make import run_of
@@ -136,14 +136,19 @@ def test_a_lost_connection_is_tried_again(
 ) -> None:
     from botocore.exceptions import ReadTimeoutError
 
-    client, failed = s3_store.client, []
+    client, failed = s3_object.client, []
 
     class Body:
-        def read(self) -> bytes:
+        def readinto(self, _view: memoryview) -> int:
             failed.append(1)
             raise ReadTimeoutError(endpoint_url="s3")
 
+        def close(self) -> None:
+            return
+
     class Flaky:
+        meta = client().meta
+
         def get_object(self, **arguments: Any) -> Any:
             answer = client().get_object(**arguments)
             return {**answer, "Body": Body()} if len(failed) < 3 else answer
@@ -151,7 +156,7 @@ def test_a_lost_connection_is_tried_again(
     opened = open_mix(stored)
     data = ranks(opened, folder, bytes_of(opened, ".npy", ".arrow"))
     verify(data)
-    monkeypatch.setattr(s3_store, "_RETRY_SECONDS", (0, 0, 0))
-    monkeypatch.setattr(s3_store, "client", Flaky)
+    monkeypatch.setattr(s3_retries, "_LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(s3_object, "client", Flaky)
     assert np.array_equal(data[0].step(1).ids_RL, MixData(mix, run=run_of(), rank=0, world_size=WORLD).step(1).ids_RL)
     assert len(failed) >= 3  # several windows are read at a time
