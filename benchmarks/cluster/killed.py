@@ -58,6 +58,8 @@ def make_shard(texts: str, path: Path, size: int) -> int:
     with path.open("wb") as file:
         while written < size:
             for piece, count in zip(pieces, counts, strict=True):
+                if written >= size:
+                    break
                 written += file.write(piece)
                 documents += count
     return documents
