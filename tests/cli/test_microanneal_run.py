@@ -139,6 +139,8 @@ def test_dry_run_shows_costs_and_commands_and_writes_nothing(sweep, place: Path)
 )
 def test_wrong_requests(sweep, place: Path, monkeypatch, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(place)
+    import huggingface_hub.constants  # noqa: F401 - reads the variable when it is imported, for all later tests
+
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = sweep(*arguments)
     assert done.code in (1, 2)
