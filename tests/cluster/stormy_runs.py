@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=4)
+    parser.add_argument("--kills", type=int, default=3, help="of each of the two verbs")
+    parser.add_argument("--executors", default=",".join(EXECUTORS), help="taken in turn")
     chosen = parser.parse_args()
     whole: Counter[str] = Counter()
     folder = Path(tempfile.mkdtemp(prefix="dolmino-storm-"))
-    with place(folder, shards=16, documents=300, large_documents=9000) as at, ray_cluster(nodes=3) as cluster:
+    executors = chosen.executors.split(",")
+    nodes = ray_cluster(nodes=3) if "ray" in executors else nullcontext()
+    with place(folder, shards=6, documents=100, large_documents=3000) as at, nodes as cluster:
         for seed in range(chosen.first, chosen.first + chosen.seeds):
-            executor, began = EXECUTORS[seed % len(EXECUTORS)], time.monotonic()
+            executor, began = executors[seed % len(executors)], time.monotonic()
             storm, did = in_a_storm(at, f"storm-{seed}", executor=executor, seed=seed, kills=chosen.kills, cluster=cluster)
             check(at, f"storm-{seed}")
             faults = sum(did.values()) - did["requests"]
