@@ -94,7 +94,7 @@ def in_a_storm(at: Place, run: str, *, executor: str, seed: int, kills: int, clu
                 settings,
                 seed=seed,
                 kills=kills,
-                victims=(lambda: named("ray::")) if executor == "ray" else tuple,
+                victims=(lambda: named("ray::Worker")) if executor == "ray" else tuple,
                 lightning=(lambda: _lose_a_node(cluster)) if executor == "ray" else None,
             )
             whole = Storm(runs=whole.runs + storm.runs, kills=whole.kills + storm.kills, said=whole.said + storm.said)
