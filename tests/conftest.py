@@ -28,6 +28,25 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def quality_model(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """fastText with bigrams: articles, papers and talk pages against spam and text messages."""
+    from dolmino_cli.shards.reading import read_batches
+    from tests.fasttext_training import train_supervised
+
+    folder = tmp_path_factory.mktemp("quality")
+    good = ["academic/scitldr_abstracts-0000.jsonl.zst", "web/openwebtext-0000.jsonl.zst", "wiki/enwiki-history-0000.jsonl.zst"]
+    bad = ["web/sms_spam-0000.jsonl.zst", "web/email_spam-0000.jsonl.zst"]
+    with (folder / "lines.txt").open("w") as file:
+        for label, names in (("hq", good), ("cc", bad)):
+            for name in names:
+                for batch, _ in read_batches(str(shared_data / name)):
+                    file.writelines(f"__label__{label} {' '.join(text.split())[:2000]}\n" for text in batch.text.to_pylist())
+    return train_supervised(
+        folder / "lines.txt", folder / "quality.bin", wordNgrams=2, bucket=200_000, dim=16, minCount=2, epoch=5
+    )
+
+
+@pytest.fixture(scope="session")
 def edu_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small BERT regression model that tells lessons from shop windows; see tests/stages/classifier_model.py."""
     for library in ("torch", "transformers"):

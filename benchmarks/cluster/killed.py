@@ -27,7 +27,6 @@ name: killed
 stages:
   - length: {unit: characters, into: characters}
   - keep: {score: characters, at_least: 500, reason: short}
-  - word_concentration: {top: 1, into: concentration}
 """
 # `dolmino`, noting how many documents went through the stages.
 COUNTED = """
@@ -59,6 +58,8 @@ def make_shard(texts: str, path: Path, size: int) -> int:
     with path.open("wb") as file:
         while written < size:
             for piece, count in zip(pieces, counts, strict=True):
+                if written >= size:
+                    break
                 written += file.write(piece)
                 documents += count
     return documents
@@ -81,25 +82,26 @@ def tree(folder: Path) -> dict[str, str]:
     return found
 
 
-def run(folder: Path, output: str, part_size: str, kill_after: float | None) -> bool:
-    """Whether the run came to its end, in `kill_after` seconds if given."""
+def run(folder: Path, output: str, part_size: str, kill_at: int | None) -> bool:
+    """Whether the run came to its end before `kill_at` documents had gone through the stages, in all runs of `output`."""
     environment = {**os.environ, "NOTES": str(folder / f"{output}.notes")}
     process = subprocess.Popen(
         command(folder, output, part_size), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
-        process.wait(kill_after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return False
+    while process.poll() is None:
+        time.sleep(0.01)
+        if kill_at is not None and noted(folder, output) >= kill_at:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return False
     assert process.returncode == 0, "the run failed"
     return True
 
 
 def noted(folder: Path, output: str) -> int:
     """Documents that went through the stages in all runs of `output`."""
-    return sum(map(int, (folder / f"{output}.notes").read_text().split()))
+    notes = folder / f"{output}.notes"
+    return sum(map(int, notes.read_text().split())) if notes.exists() else 0
 
 
 def main() -> None:
@@ -119,9 +121,9 @@ def main() -> None:
     assert run(folder, "undisturbed", given.part_size, None)
     seconds = time.monotonic() - started
     assert noted(folder, "undisturbed") == documents
-    draw, kills = random.Random(given.seed), 0
-    while kills < given.kills and not run(folder, "killed", given.part_size, draw.uniform(0, 0.35) * seconds):
-        kills += 1
+    draw = random.Random(given.seed)
+    points = sorted(draw.randrange(documents) for _ in range(given.kills))
+    kills = sum(not run(folder, "killed", given.part_size, point) for point in points)
     run(folder, "killed", given.part_size, None)
     again = noted(folder, "killed") - documents
     parts = json.loads((folder / "undisturbed/run.json").read_text())["input_bytes"] / (documents or 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -85,18 +85,48 @@ class Tally:
         self.quarantine_files |= other.quarantine_files
 
 
+@dataclass(kw_only=True)
+class Position:
+    """The batch that is being encoded: of which shard (its place among several), which one, and the counts before it."""
+
+    place: int = 0
+    batch: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    def move_to(self, place: int, batch: int, tally: Tally) -> None:
+        """Go on to another batch; `tally` goes on counting."""
+        self.place, self.batch = place, batch
+        self.tally = replace(tally, quarantine_files=dict(tally.quarantine_files))
+
+
 def encode_shard(
-    shard: Shard, encoding: Encoding, dtype: np.dtype[np.unsignedinteger], output: Output, tally: Tally
+    shard: Shard,
+    encoding: Encoding,
+    dtype: np.dtype[np.unsignedinteger],
+    output: Output,
+    tally: Tally,
+    *,
+    place: int = 0,
+    position: Position | None = None,
+    done_batches: int = 0,
 ) -> Iterator[Encoded]:
     """The shard's documents in order, batch by batch; counts go to `tally`, unreadable records to `output`'s quarantine.
+
+    The first `done_batches` are counted and encoded already: of those only what is set aside is kept. `position` is moved to each
+    batch before it is encoded, `place` being the shard's.
 
     Raises DataError for a record that is no document (unless they are quarantined), for an id outside the vocabulary and
     when the engine is found to differ from `tokenizers`; StorageError.
     """
     engine = encoding.load()
     with Quarantine(shard, output) as quarantine:
-        for batch, unreadable in read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES, records=False):
+        batches = read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES, records=False)
+        for number, (batch, unreadable) in enumerate(batches):
             quarantine.add(unreadable)
+            if number < done_batches:
+                continue
+            if position is not None:
+                position.move_to(place, number, tally)
             tally.quarantined += len(unreadable)
             text_bytes = pc.sum(pc.binary_length(batch.text)).as_py() or 0
             tally.text_bytes += text_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -12,17 +12,29 @@ from dolmino_cli.tokens.encode import Encoded
 from dolmino_cli.tokens.index import IndexWriter
 
 
-def write_parts(documents: Iterable[Encoded], *, output: Output, group: int, tokens_per_file: int) -> list[ArrayFile]:
+def write_parts(
+    documents: Iterable[Encoded],
+    *,
+    output: Output,
+    group: int,
+    tokens_per_file: int,
+    before: Sequence[ArrayFile] = (),
+    first_row: int = 0,
+    full: Callable[[Sequence[ArrayFile], int], None] | None = None,
+) -> list[ArrayFile]:
     """Write the group's documents in order; a file appears when it is full, or at the end.
+
+    `before` are files that an earlier attempt has written, with the first batch's documents up to `first_row`. `full` is called
+    when a file is, with all files so far and the row of the batch that the next begins with.
 
     A file is closed when the next document would take it over `tokens_per_file`; a longer document gets a file of its own.
     No documents, no files.
     """
-    done: list[ArrayFile] = []
+    done = list(before)
     part: _Part | None = None
     try:
         for batch in documents:
-            row = 0
+            row, first_row = first_row, 0
             while row < len(batch):
                 if part is None:
                     part = _Part(output, f"part-{group:05d}-{len(done):05d}")
@@ -30,6 +42,8 @@ def write_parts(documents: Iterable[Encoded], *, output: Output, group: int, tok
                 if stop == row and part.tokens:
                     done.append(part.publish())
                     part = None
+                    if full is not None:
+                        full(done, row)
                     continue
                 stop = max(stop, row + 1)
                 part.write(batch, row, stop)

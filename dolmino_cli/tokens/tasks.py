@@ -6,7 +6,7 @@ Both ways give the same files. One go saves a copy; shard by shard keeps more wo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,11 +16,12 @@ from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output
-from dolmino_cli.tokens import scratch
+from dolmino_cli.tokens import progress, scratch
 from dolmino_cli.tokens.arrays import ArrayFile, numpy_dtype
-from dolmino_cli.tokens.encode import Encoded, Encoding, Tally, encode_shard
+from dolmino_cli.tokens.encode import Encoded, Encoding, Position, Tally, encode_shard
 from dolmino_cli.tokens.groups import Group
 from dolmino_cli.tokens.parts import write_parts
+from dolmino_cli.tokens.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +91,27 @@ def pack(job: Job, group: Group, outcomes: list[Outcome]) -> LedgerEntry:
 
 def _encode_group(job: Job, group: Group) -> Outcome:
     started = time.perf_counter()
-    tally = Tally()
-    documents = (batch for shard in group.shards for batch in _documents(job, shard, tally))
-    files = write_parts(documents, output=job.output, group=group.number, tokens_per_file=job.tokens_per_file)
+    begun = progress.load(job.output, group.name, job.recipe, group_identity(group))
+    tally, position = Tally(), Position()
+    tally.add(begun.position.tally)
+
+    def full(files: Sequence[ArrayFile], row: int) -> None:
+        reached = Progress(files=files, position=position, row=row)
+        progress.save(job.output, group.name, job.recipe, group_identity(group), reached)
+
+    files = write_parts(
+        _documents_from(begun.position, job, group, tally, position),
+        output=job.output,
+        group=group.number,
+        tokens_per_file=job.tokens_per_file,
+        before=begun.files,
+        first_row=begun.row,
+        full=full,
+    )
     seconds, engine = time.perf_counter() - started, job.encoding.load().description
     entry = _finish(job, group, files, tally, engine, {"encode": seconds})
+    if len(files) > 1:
+        progress.forget(job.output, group.name)
     return Outcome(tally=tally, engine=engine, seconds=seconds, entry=entry)
 
 
@@ -112,6 +129,21 @@ def outcome_of(entry: LedgerEntry) -> Outcome:
 
 def _documents(job: Job, shard: Shard, tally: Tally) -> Iterator[Encoded]:
     return encode_shard(shard, job.encoding, job.numpy_dtype, job.output, tally)
+
+
+def _documents_from(start: Position, job: Job, group: Group, tally: Tally, position: Position) -> Iterator[Encoded]:
+    for place in range(start.place, len(group.shards)):
+        done_batches = start.batch if place == start.place else 0
+        yield from encode_shard(
+            group.shards[place],
+            job.encoding,
+            job.numpy_dtype,
+            job.output,
+            tally,
+            place=place,
+            position=position,
+            done_batches=done_batches,
+        )
 
 
 def _scratch_name(group: Group, place: int) -> str:

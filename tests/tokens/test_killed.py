@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,11 +72,12 @@ def test_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     assert workers, "the run ended before a worker could be killed"
     os.kill(workers[-1], signal.SIGKILL)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 1 and b"a worker process was killed" in error
-    assert not (tmp_path / "out" / "arrays.json").exists() and not scratch.exists()
+    assert process.returncode == 0, error  # another worker took its place
+    assert (tmp_path / "out" / "arrays.json").exists() and not scratch.exists()
     arguments = {"tokenizer": str(tokenizer), "tokens_per_file": 10**7}
     retokenize([str(shards)], output=str(tmp_path / "out"), **arguments)  # type: ignore[arg-type]
     retokenize([str(shards)], output=str(tmp_path / "undisturbed"), **arguments)  # type: ignore[arg-type]
+    shutil.rmtree(tmp_path / "out" / "logs")  # of the task that the killed worker had
     assert _without_engine(content(tmp_path / "out")) == _without_engine(content(tmp_path / "undisturbed"))
 
 

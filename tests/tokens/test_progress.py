@@ -1,0 +1,64 @@
+"""A group that was begun goes on behind its last whole file, wherever the run was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dolmino_cli.tokens import encode, parts
+from dolmino_cli.tokens.retokenize import retokenize
+from tests.tokenizer.make import byte_level
+from tests.tokens.make import content, many_shards
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours catches it."""
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Batches of a few documents; the list has how many documents were encoded, by batch."""
+    encoded: list[int] = []
+    real = encode._encode
+
+    def counting(batch: Any, *more: Any) -> Any:
+        encoded.append(len(batch))
+        return real(batch, *more)
+
+    monkeypatch.setattr(encode, "_BATCH_BYTES", 700)
+    monkeypatch.setattr(encode, "_encode", counting)
+    yield encoded
+
+
+@pytest.mark.parametrize("kill_at", range(1, 12))
+def test_killed_at_any_file(tmp_path: Path, small_batches: list[int], kill_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards, tokenizer = many_shards(tmp_path / "in"), byte_level(tmp_path / "tokenizer.json")
+    (shards / "s03x.jsonl").write_bytes(b'{"id": 3}\n' + (shards / "s02.jsonl").read_bytes())
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "on_error": "quarantine", "engine": "tokenizers"}
+    # Files are small and groups large: a group has many files.
+    monkeypatch.setattr("dolmino_cli.tokens.groups.PLAIN_BYTES_PER_TOKEN", 100.0)
+    monkeypatch.setattr("dolmino_cli.tokens.groups.COMPRESSED_BYTES_PER_TOKEN", 100.0)
+    retokenize([str(shards)], output=str(tmp_path / "whole"), tokens_per_file=400, **given)
+    once = sum(small_batches)
+    small_batches.clear()
+    publish, published = parts._Part.publish, 0
+
+    def killing(part: Any) -> Any:
+        nonlocal published
+        published += 1
+        if published == kill_at:
+            raise Killed
+        return publish(part)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(parts._Part, "publish", killing)
+        retokenize([str(shards)], output=str(tmp_path / "out"), tokens_per_file=400, **given)
+    assert (tmp_path / "out/parts").exists() == (kill_at > 1)
+    retokenize([str(shards)], output=str(tmp_path / "out"), tokens_per_file=400, **given)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    assert not (tmp_path / "out/parts").exists()
+    # At most the file that was being written, the batch it began in, and the one that filled it.
+    assert once <= sum(small_batches) <= once + 60
