@@ -78,9 +78,11 @@ def tidy(output: Output, recipe: Mapping[str, Any], left: Mapping[str, Mapping[s
         entry = None if name in finished else ledger.load(output, name, folder=_FOLDER)
         if entry is not None and name in left and not ledger.difference(entry, recipe=recipe, input=left[name]):
             continue
-        for written in entry.outputs if entry is not None else ():
-            output.delete(written)
-            output.delete(f"{written.removesuffix('.npy')}.csv.gz")
+        if entry is not None:
+            files = f"part-{name.removeprefix('group-')}-"  # the last may be whole and not be recorded
+            for written in storage.list_names(output.root, ""):
+                if written.startswith(files):
+                    output.delete(written)
         forget(output, name)
 
 

@@ -113,6 +113,18 @@ def test_parquet_in_parts(tmp_path: Path) -> None:
     assert counts(tmp_path / "parts") == counts(tmp_path / "whole")
 
 
+def test_parquet_in_parts_has_the_inputs_columns_where_no_document_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    rows = pa.table({"id": [f"d{n}" for n in range(60)], "text": ["x" * 10] * 60, "kind": pa.array(["a", "b"] * 30)})
+    rows = rows.set_column(2, "kind", rows["kind"].dictionary_encode())
+    pq.write_table(rows, tmp_path / "in/a.parquet", row_group_size=25)
+    none = recipe(tmp_path, RECIPE, "characters.at_least=100")
+    run = plan_run(none, list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), options(100))
+    list(execute(run, Local(workers=1)))
+    kept, dropped = (pq.read_table(tmp_path / f"out/{name}/a.parquet") for name in ("documents", "rejects"))
+    assert (kept.num_rows, kept.schema, dropped) == (0, rows.schema, rows)
+
+
 def test_a_shard_of_one_part_has_no_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = write_input(tmp_path / "in")
     written = []

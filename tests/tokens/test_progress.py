@@ -64,7 +64,7 @@ def test_killed_at_any_file(tmp_path: Path, small_batches: list[int], kill_at: i
     assert once <= sum(small_batches) <= once + 60
 
 
-@pytest.mark.parametrize(("killed_in", "then"), [("forget", {}), ("save", {"workers": 2}), ("save", {"tokens_per_file": 5000})])
+@pytest.mark.parametrize(("killed_in", "then"), [("forget", {}), ("save", {"workers": 2}), ("save", {"tokens_per_file": 10**6})])
 def test_nothing_is_left_of_what_nobody_goes_on_from(
     tmp_path: Path, killed_in: str, then: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
