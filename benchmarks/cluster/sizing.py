@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dolmino_cli.mix.estimate import Rates as Measured
 from dolmino_cli.mix.find_mix import find_mix
 from dolmino_cli.mix.manifest import load
 from dolmino_cli.mix.plan import MixPlan, plan
@@ -34,7 +35,7 @@ class Rates:
     """Decontamination by n-gram overlap (filters/flan.yaml)."""
     retokenize: float
     sample_tokens: float
-    """M tokens a second."""
+    """M tokens a second on one core."""
     classifier_documents: float
     """Documents a second on one H100: FineWeb-Edu's own run, 15T tokens in 6,000 H100-hours; not measured here."""
     stored_in: float
@@ -46,22 +47,23 @@ class Rates:
     shard_bytes: float
     """Of text per shard: what the number of shards follows from."""
     requests_per_shard: float
-    """GET, HEAD, PUT, DELETE and LIST of one shard of a filter run besides the ranges it is read by."""
+    """Of a small shard in a run divided by --shard, counted; 6 where one process directs. Larger ones are read by ranges."""
     range_bytes: float
 
 
+MEASURED = Measured()  # what `dolmino mix plan` goes by
 RATES = Rates(
-    filter_web=40,
-    overlap=40,
-    retokenize=35,
-    sample_tokens=60,
+    filter_web=MEASURED.filter,
+    overlap=18,
+    retokenize=MEASURED.retokenize,
+    sample_tokens=MEASURED.sample / 4,
     classifier_documents=1060,
     stored_in=0.36,
-    stored_out=0.40,
+    stored_out=0.37,
     attribute_bytes=45,
     index_bytes=30,
     shard_bytes=256 * MB,
-    requests_per_shard=12,
+    requests_per_shard=11,
     range_bytes=8 * (1 << 20),
 )
 
