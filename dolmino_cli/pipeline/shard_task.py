@@ -37,12 +37,16 @@ def run_shard(task: ShardTask) -> LedgerEntry | None:
     looks finished is left behind.
     """
     work = _Work(task)
-    if not task.helps:
-        return work.to_the_end()
     try:
-        return work.help()
-    except DolminoError:
-        return None  # the shard's own task comes upon it, and says so
+        return work.help() if task.helps else work.to_the_end()
+    except (DolminoError, FileNotFoundError) as error:
+        if task.helps:
+            return None  # the shard's own task comes upon it, and says so
+        # Who was silent for too long may wake up when another has put the shard together, and removed the parts.
+        finished = load(Output(task.output), task.shard.name) if isinstance(error, (StorageError, FileNotFoundError)) else None
+        if finished is None:
+            raise
+        return finished
 
 
 class _Work:
@@ -171,14 +175,12 @@ class _Work:
             entries = [self._done[number] for number in range(self._count or 0)]
             try:
                 outputs = put_together(self._task, entries)
-            except (PartDamaged, StorageError, FileNotFoundError) as problem:
+            except PartDamaged as damaged:
                 finished = load(self._output, self._task.shard.name)
                 if finished is not None:  # another worker took this over, put the shard together and removed the parts
                     return finished
-                if not isinstance(problem, PartDamaged):
-                    raise
-                self._records.forget(problem.number)
-                self._done.pop(problem.number)
+                self._records.forget(damaged.number)
+                self._done.pop(damaged.number)
                 return None
             seconds = _summed(entries)
             seconds["write"] += time.perf_counter() - started

@@ -6,6 +6,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -394,6 +395,24 @@ def test_killed_while_parts_are_removed(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "out/parts").exists()
     run_all(tmp_path, inputs, tmp_path / "whole", options())
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_worker_that_wakes_up_in_a_part_when_the_shard_is_put_together_finds_it_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write_input(tmp_path / "in")
+    [task] = plan_run(recipe(tmp_path), list_shards([str(inputs)]), str(tmp_path / "out"), options()).tasks
+    publish = Pending.publish
+
+    def stalled(pending: Pending) -> None:
+        if "/00003/" in pending.destination:
+            monkeypatch.setattr(Pending, "publish", publish)
+            assert shard_task.run_shard(task) is not None  # another worker meanwhile
+            shutil.rmtree(tmp_path / "out/parts", ignore_errors=True)
+        publish(pending)
+
+    monkeypatch.setattr(Pending, "publish", stalled)
+    assert shard_task.run_shard(task) == ledger.load(Output(str(tmp_path / "out")), "a.jsonl.zst")
 
 
 @pytest.mark.parametrize("stalled_at", ["_rows", "_bytes"])
