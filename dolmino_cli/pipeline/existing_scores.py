@@ -34,7 +34,7 @@ class ExistingScores:
             raise DataError(f"no column {missing[0]!r}; the file has: {have}", path=self.path)
         self._batches: Iterator[pa.RecordBatch] = self._file.iter_batches(batch_size=8192, columns=["id", *scores])
         self._held = pa.schema([self._file.schema_arrow.field(name) for name in ("id", *scores)]).empty_table()
-        self._row = 0
+        self._row = self._lines = 0
 
     def take(self, batch: Batch) -> dict[str, pa.Array]:
         """One score column entry per document of `batch`. Raises DataError where rows and documents part."""
@@ -42,8 +42,9 @@ class ExistingScores:
         while len(self._held) < wanted:
             following = next(self._batches, None)
             if following is None:
+                last = self._lines + batch.line[-1].as_py()
                 raise DataError(
-                    f"{self._row + len(self._held)} rows, but {batch.shard} has more documents (at line {batch.line[-1]}); "
+                    f"{self._row + len(self._held)} rows, but {batch.shard} has more documents (at line {last}); "
                     "score the shard again",
                     path=self.path,
                 )
@@ -56,14 +57,15 @@ class ExistingScores:
             at = pc.index(same, False).as_py()
             raise DataError(
                 f"row {self._row + at + 1} is of document {table.column('id')[at].as_py()!r}, but line "
-                f"{batch.line[at].as_py()} of {batch.shard} is {batch.id[at].as_py()!r}; score the shard again",
+                f"{self._lines + batch.line[at].as_py()} of {batch.shard} is {batch.id[at].as_py()!r}; score the shard again",
                 path=self.path,
             )
         self._row += wanted
         return columns
 
-    def skip(self, rows: int) -> None:
-        """Pass over the rows of documents that were decided before. To be called first."""
+    def skip(self, rows: int, *, lines: int) -> None:
+        """Pass over the rows of documents that were decided before, on so many lines. To be called first."""
+        self._lines = lines
         while rows > len(self._held):
             rows -= len(self._held)
             self._row += len(self._held)

@@ -21,7 +21,7 @@ from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output, list_names
 
 FOLDER = "parts"
-_ENTRY = re.compile(r"(.+)/(\d{5,})\.json\Z")
+_FILE = re.compile(r"(.+)/(\d{5,})(\.json|/[^/]+)\Z")
 
 
 class PartRecords:
@@ -67,9 +67,10 @@ def refuse_changed(entry: LedgerEntry, output: Output, shard: Shard, recipe: Map
 
 
 def begun_shards(output: Output) -> dict[str, int]:
-    """Shards of which parts are there, with the number of one of them."""
-    found = (_ENTRY.match(name) for name in list_names(output.path(FOLDER), ".json"))
-    return {match.group(1): int(match.group(2)) for match in found if match is not None}
+    """Shards of which files of parts are there, with the number of one of them: one that has an entry, where any has."""
+    found = (_FILE.match(name) for name in list_names(output.path(FOLDER), ""))
+    matches = sorted((match for match in found if match is not None), key=lambda match: match.group(3) == ".json")
+    return {match.group(1): int(match.group(2)) for match in matches}
 
 
 def remove_parts(output: Output, shard_name: str) -> None:

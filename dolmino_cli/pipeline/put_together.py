@@ -106,6 +106,8 @@ def _bytes(pending: Pending, paths: Sequence[Path]) -> None:
 
 def _documents(pending: Pending, name: str, paths: Sequence[Path], zstd_level: int) -> None:
     writer = DocumentWriter(pending, name, zstd_level=zstd_level)
+    if not any(pq.read_metadata(path).num_rows for path in paths):  # no document would say which columns there are
+        writer.write(pa.RecordBatch.from_pylist([], pq.read_schema(paths[0])).to_struct_array())
     for path in paths:
         for batch in pq.ParquetFile(path).iter_batches():
             writer.write(batch.to_struct_array())

@@ -16,7 +16,7 @@ from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.pipeline import PRELOAD, existing_scores
 from dolmino_cli.pipeline.help import with_help
 from dolmino_cli.pipeline.memory import check_fits
-from dolmino_cli.pipeline.names import documents_name
+from dolmino_cli.pipeline.names import attributes_name
 from dolmino_cli.pipeline.part_records import PartRecords, begun_shards, refuse_changed, remove_empty_folders, remove_parts
 from dolmino_cli.pipeline.placed import placed
 from dolmino_cli.pipeline.shard_task import Options, ShardTask, run_shard
@@ -80,7 +80,7 @@ def plan_run(
         check_fits(memory_bytes, options.max_document_bytes)
     if not options.decide and not recipe.measures:
         raise ConfigError(f"recipe {recipe.name!r} measures nothing: nothing to score; use `dolmino filter`")
-    _refuse_clashing_names(shards, options)
+    _refuse_clashing_names(shards)
     as_run = placed(recipe, executor) if executor is not None and not options.scores else recipe
     loaded = prepare(as_run, options)
     run_recipe = {**recipe.resolved(), "options": options.recorded(), "loaded": loaded}
@@ -217,13 +217,13 @@ def _remove_parts_of_finished(run: Run) -> None:
             remove_parts(Output(run.output), name)
 
 
-def _refuse_clashing_names(shards: Sequence[Shard], options: Options) -> None:
+def _refuse_clashing_names(shards: Sequence[Shard]) -> None:
     written: dict[str, Shard] = {}
     for shard in shards:
-        name = documents_name(shard.name, options.format if options.format != "same" else None)
-        if name in written:
-            raise ConfigError(f"{written[name].path} and {shard.path} would both be written to {name}; run them into two outputs")
-        written[name] = shard
+        name = f"attributes/{attributes_name(shard.name)}"  # of documents, fewer have one name: JSONL and Parquet differ
+        other = written.setdefault(name, shard)
+        if other is not shard:
+            raise ConfigError(f"{other.path} and {shard.path} would both be written to {name}; run them into two outputs")
 
 
 def _summary(run: Run, *, complete: bool) -> bytes:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from dolmino_cli.errors import DolminoError
+from dolmino_cli.errors import DataError, DolminoError, StorageError
 from dolmino_cli.executors.leases import Lease, LeaseLost, Leases
 from dolmino_cli.pipeline.evaluate import score_columns
 from dolmino_cli.pipeline.existing_scores import ExistingScores
@@ -23,7 +23,7 @@ from dolmino_cli.pipeline.task import Options, ShardTask, batch_bytes, read_opti
 from dolmino_cli.pipeline.through_stages import run_batches
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile, input_identity, load, save
 from dolmino_cli.shards.parts import Parts, open_parts
-from dolmino_cli.shards.storage import Output
+from dolmino_cli.shards.storage import Output, stat
 
 __all__ = ["Options", "ShardTask", "batch_bytes", "run_shard"]
 
@@ -37,12 +37,16 @@ def run_shard(task: ShardTask) -> LedgerEntry | None:
     looks finished is left behind.
     """
     work = _Work(task)
-    if not task.helps:
-        return work.to_the_end()
     try:
-        return work.help()
-    except DolminoError:
-        return None  # the shard's own task comes upon it, and says so
+        return work.help() if task.helps else work.to_the_end()
+    except (DolminoError, FileNotFoundError) as error:
+        if task.helps:
+            return None  # the shard's own task comes upon it, and says so
+        # Who was silent for too long may wake up when another has put the shard together, and removed the parts.
+        finished = load(Output(task.output), task.shard.name) if isinstance(error, (StorageError, FileNotFoundError)) else None
+        if finished is None:
+            raise
+        return finished
 
 
 class _Work:
@@ -120,8 +124,11 @@ class _Work:
             # The first part is most often the only one, which is known at its end.
             names = part_names(task, number) if number else final_names(task)
             sinks = Sinks(task, unfinished, names)
-            tally = run_batches(task, parts.read(), sinks, existing, seconds)
+            tally = run_batches(task, parts, sinks, existing, seconds)
             is_last = parts.is_last
+            only = number == 0 and is_last
+            if not only:
+                _refuse_changed_input(task)  # other parts are read by themselves, and maybe by others
             if existing and is_last:
                 existing.finish(task.shard.path)
             if lease:
@@ -129,7 +136,6 @@ class _Work:
                     lease.check()
                 except LeaseLost:
                     return None
-            only = number == 0 and is_last
             started = time.perf_counter()
             if number == 0 and not only:
                 sinks.move_to(part_names(task, 0))
@@ -153,7 +159,8 @@ class _Work:
             return None
         existing = ExistingScores(self._task.options.scores, self._task.shard.name, score_columns(self._task.recipe))
         before = [self._done[i].counts for i in range(number)]  # all are there: these parts are done in order
-        existing.skip(sum(counts["in"] - counts["quarantined"] for counts in before))
+        documents = sum(counts["in"] - counts["quarantined"] for counts in before)
+        existing.skip(documents, lines=sum(counts["lines"] for counts in before))
         return existing
 
     def _put_together(self) -> LedgerEntry | None:
@@ -169,6 +176,9 @@ class _Work:
             try:
                 outputs = put_together(self._task, entries)
             except PartDamaged as damaged:
+                finished = load(self._output, self._task.shard.name)
+                if finished is not None:  # another worker took this over, put the shard together and removed the parts
+                    return finished
                 self._records.forget(damaged.number)
                 self._done.pop(damaged.number)
                 return None
@@ -192,6 +202,12 @@ class _Work:
         )
         save(self._output, entry)
         return entry
+
+
+def _refuse_changed_input(task: ShardTask) -> None:
+    found = stat(task.shard.path)
+    if task.shard.etag is not None and (found is None or (found.bytes, found.etag) != (task.shard.bytes, task.shard.etag)):
+        raise DataError("was changed while it was being read; restore it, and run the command again", path=task.shard.path)
 
 
 def _summed(entries: Sequence[LedgerEntry]) -> defaultdict[str, float]:

@@ -79,7 +79,7 @@ class JsonlParts:
             batch, quarantined = self._decoded(block)
             if quarantined and self._options.on_error == "fail":
                 worst = quarantined[0]
-                raise DataError(worst.reason, path=self.path, line=worst.line + self._lines_before())
+                raise DataError(worst.reason, path=self.path, line=worst.line + self.lines_before())
             if block.too_large:
                 quarantined = sorted(quarantined + _large(block, most_bytes), key=lambda one: one.line)
             if len(batch) or quarantined:
@@ -94,8 +94,8 @@ class JsonlParts:
         batch = _batch(self.path, block, documents, chosen, False)
         return (replace(batch, record=pa.array(written, pa.large_binary())) if records else batch), quarantined
 
-    def _lines_before(self) -> int:
-        """Lines of all parts before this one: counted anew, as only a message needs it."""
+    def lines_before(self) -> int:
+        """As `Parts.lines_before`: counted anew, as only a message needs it."""
         if self.number == 0 or self._part_bytes is None:
             return 0
         with open_bytes(self.path) as source:

@@ -73,7 +73,7 @@ class ParquetParts:
                 with storage_errors("read", path), _damages():
                     batch = next(pieces, None)
             except _Damaged as damage:
-                reached = self._rows_before() + self.lines + 1
+                reached = self.lines_before() + self.lines + 1
                 if options.on_error == "fail":
                     raise DataError(damage.reason, path=path, line=reached if reached > 1 else None) from None
                 nothing = batch_of(path, pa.RecordBatch.from_pydict({}), self.lines + 1, records=options.records)
@@ -85,7 +85,7 @@ class ParquetParts:
             made, quarantined, large = documents(path, batch, self.lines + 1, options)
             if quarantined and options.on_error == "fail":
                 worst = quarantined[0]
-                raise DataError(worst.reason, path=path, line=self._rows_before() + worst.line)
+                raise DataError(worst.reason, path=path, line=self.lines_before() + worst.line)
             yield made, sorted(quarantined + large, key=lambda one: one.line) if large else quarantined
             self.lines += len(batch)
 
@@ -98,8 +98,8 @@ class ParquetParts:
             self._cut = cut(self._file.metadata, self._part_bytes)
         return self._file
 
-    def _rows_before(self) -> int:
-        """Rows of the file before the part."""
+    def lines_before(self) -> int:
+        """As `Parts.lines_before`."""
         if self._file is None or not self._cut[self.number]:
             return 0
         first = self._cut[self.number][0]

@@ -40,6 +40,10 @@ class Parts(AbstractContextManager["Parts"], Protocol):
         """Is there no part after the one that was read? Known when it has been read to its end."""
         ...
 
+    def lines_before(self) -> int:
+        """Lines of the shard before the part; may read all that lies there."""
+        ...
+
     def go_to(self, number: int) -> bool:
         """Pass over everything before part `number`; False where the shard has no such part. Only forwards."""
         ...

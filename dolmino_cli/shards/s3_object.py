@@ -42,6 +42,8 @@ class StoredObject:
 
         Raises Abandoned soon after that event is set.
         """
+        from botocore.exceptions import IncompleteReadError
+
         from dolmino_cli.shards.s3_retries import Patience
 
         found, got, patience = None, 0, Patience(most_attempts=client().meta.config.retries.get("total_max_attempts"))
@@ -49,21 +51,25 @@ class StoredObject:
             try:
                 # botocore tries again what fails before an answer comes, but neither bodies nor those of refusals.
                 answer = self._ask(start + got, None if length is None else length - got)
-                if answer is None and found is None:
-                    return bytearray()
                 if answer is None:
-                    raise self._changed()
+                    return bytearray()
                 if found is None:
-                    length = min(answer["ContentLength"], answer["ContentLength"] if length is None else length)
+                    size = self.size_bytes or 0
+                    start = max(0, size + start) if start < 0 else start
+                    length = size - start if length is None else min(length, size - start)
                     found = bytearray(length)
-                    start = self.size_bytes - length if start < 0 and self.size_bytes is not None else start
+                before = got
                 with closing(answer["Body"]) as body, memoryview(found) as view:
-                    while got < len(found):
+                    while got < len(found) and (count := body.readinto(view[got : got + _PIECE_BYTES])):
+                        got += count
+                        patience.progressed()
                         if abandoned is not None and abandoned.is_set():
                             raise Abandoned
-                        got += body.readinto(view[got : got + _PIECE_BYTES])
-                        patience.progressed()
-                return found
+                if got == len(found):
+                    return found
+                if got == before:  # gateways may send less than was asked for, but not nothing
+                    raise IncompleteReadError(actual_bytes=got, expected_bytes=len(found))
+                continue
             except (Abandoned, DataError, StorageError):
                 raise
             except Exception as error:
@@ -90,18 +96,29 @@ class StoredObject:
                 raise self._changed() from None
             if status != 416:
                 raise
-            self.size_bytes = self.size_bytes or 0
+            if self.size_bytes:
+                raise self._changed() from None  # nobody asks for what lies behind the end
             return None
-        if self.etag is None:
-            self.etag = answer.get("ETag")
-        elif answer.get("ETag") != self.etag:  # not every store knows If-Match
+        try:
+            self._check(answer, start)
+        except Exception:
             answer["Body"].close()
-            raise self._changed()
-        whole = answer.get("ContentRange", "").rpartition("/")[2]
-        if start > 0 and not whole:
-            raise StorageError(f"cannot read {self.uri}: the store sends no parts of objects (it ignored a Range)")
-        self.size_bytes = int(whole or answer["ContentLength"])
+            raise
         return answer
+
+    def _check(self, answer: Any, start: int) -> None:
+        """Raises unless the answer is of this version of the object, and begins where it was asked to."""
+        self.etag = self.etag or answer.get("ETag")
+        place, _, whole = answer.get("ContentRange", "").rpartition("/")
+        size = int(whole or answer["ContentLength"])
+        if answer.get("ETag") != self.etag or self.size_bytes not in (None, size):  # not every store knows If-Match
+            raise self._changed()
+        first = max(0, size + start) if start < 0 else start
+        if first and not whole:
+            raise StorageError(f"cannot read {self.uri}: the store sends no parts of objects (it ignored a Range)")
+        if whole and not place.startswith(f"bytes {first}-"):
+            raise StorageError(f"cannot read {self.uri}: asked for bytes from {first} on, the store sent another place ({place})")
+        self.size_bytes = size
 
     def _changed(self) -> DataError:
         return DataError("was changed while it was being read; restore it, and run the command again", path=self.uri)

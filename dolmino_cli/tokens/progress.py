@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -66,6 +66,24 @@ def save(output: Output, name: str, recipe: Mapping[str, Any], input: Mapping[st
         outputs={file.name: OutputFile(bytes=file.bytes, sha256=file.sha256) for file in progress.files},
     )
     ledger.save(output, entry, folder=_FOLDER)
+
+
+def tidy(output: Output, recipe: Mapping[str, Any], left: Mapping[str, Mapping[str, Any]], finished: Container[str]) -> None:
+    """Remove what earlier runs recorded and nobody will go on from; `left` has the input of each group that is to be done.
+
+    Files of a group that was begun with another recipe or input go too: no group of this run may write them anew.
+    """
+    for file in storage.list_names(output.path(_FOLDER), ".json"):
+        name = file.removesuffix(".json")
+        entry = None if name in finished else ledger.load(output, name, folder=_FOLDER)
+        if entry is not None and name in left and not ledger.difference(entry, recipe=recipe, input=left[name]):
+            continue
+        if entry is not None:
+            files = f"part-{name.removeprefix('group-')}-"  # the last may be whole and not be recorded
+            for written in storage.list_names(output.root, ""):
+                if written.startswith(files):
+                    output.delete(written)
+        forget(output, name)
 
 
 def forget(output: Output, name: str) -> None:

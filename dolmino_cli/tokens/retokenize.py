@@ -33,7 +33,7 @@ from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokenizer.engine import EngineName
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokenizer.reference import SpecialTokens
-from dolmino_cli.tokens import arrays, tasks
+from dolmino_cli.tokens import arrays, progress, tasks
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays, TokenizerRecord
 from dolmino_cli.tokens.encode import Encoding
 from dolmino_cli.tokens.groups import Group, estimated_tokens, groups_of
@@ -161,6 +161,8 @@ def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Itera
     done: dict[str, dict[int, Outcome]] = defaultdict(dict)
     announced = False
     _remove(plan.job.scratch)
+    inputs = {group.name: tasks.group_identity(group) for group in left}
+    progress.tidy(plan.job.output, plan.job.recipe, inputs, plan.finished)
     try:
         pieces, phase = _tasks(plan.job, left, in_one_go), _phase(plan)
         for task, outcome in attempt_all(

@@ -110,8 +110,6 @@ def _encode_group(job: Job, group: Group) -> Outcome:
     )
     seconds, engine = time.perf_counter() - started, job.encoding.load().description
     entry = _finish(job, group, files, tally, engine, {"encode": seconds})
-    if len(files) > 1:
-        progress.forget(job.output, group.name)
     return Outcome(tally=tally, engine=engine, seconds=seconds, entry=entry)
 
 
@@ -169,6 +167,8 @@ def _finish(job: Job, group: Group, files: list[ArrayFile], tally: Tally, engine
         engine={"tokenizer": engine},
     )
     ledger.save(job.output, entry)
+    if len(files) > 1:
+        progress.forget(job.output, group.name)
     return entry
 
 

@@ -113,7 +113,7 @@ def test_changed_and_vanished_inputs_are_refused_by_name(tmp_path: Path) -> None
 def test_two_shards_for_one_output_are_refused(tmp_path: Path) -> None:
     write_shard(tmp_path / "in/a.jsonl.zst", LINES)
     (tmp_path / "in/a.jsonl").write_bytes(LINES[0])
-    with pytest.raises(ConfigError, match=r"a\.jsonl.* would both be written to a\.jsonl\.zst"):
+    with pytest.raises(ConfigError, match=r"a\.jsonl.* would both be written to attributes/a\.parquet"):
         run_all(recipe(tmp_path), tmp_path / "in", tmp_path / "out")
 
 

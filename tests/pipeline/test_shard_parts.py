@@ -6,6 +6,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,11 @@ import zstandard
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.local import Local
-from dolmino_cli.pipeline import shard_task, through_stages
+from dolmino_cli.pipeline import put_together, shard_task, through_stages
 from dolmino_cli.pipeline.help import with_help
 from dolmino_cli.pipeline.run import Run, execute, finish, plan_run
 from dolmino_cli.pipeline.task import Options, ShardTask
+from dolmino_cli.shards import ledger
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.output import Pending
 from dolmino_cli.shards.shard import Shard
@@ -110,6 +112,18 @@ def test_parquet_in_parts(tmp_path: Path) -> None:
     for name in ("documents", "rejects", "attributes"):
         assert read_rows(tmp_path / f"parts/{name}/a.parquet") == read_rows(tmp_path / f"whole/{name}/a.parquet")
     assert counts(tmp_path / "parts") == counts(tmp_path / "whole")
+
+
+def test_parquet_in_parts_has_the_inputs_columns_where_no_document_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    rows = pa.table({"id": [f"d{n}" for n in range(60)], "text": ["x" * 10] * 60, "kind": pa.array(["a", "b"] * 30)})
+    rows = rows.set_column(2, "kind", rows["kind"].dictionary_encode())
+    pq.write_table(rows, tmp_path / "in/a.parquet", row_group_size=25)
+    none = recipe(tmp_path, RECIPE, "characters.at_least=100")
+    run = plan_run(none, list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), options(100))
+    list(execute(run, Local(workers=1)))
+    kept, dropped = (pq.read_table(tmp_path / f"out/{name}/a.parquet") for name in ("documents", "rejects"))
+    assert (kept.num_rows, kept.schema, dropped) == (0, rows.schema, rows)
 
 
 def test_a_shard_of_one_part_has_no_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,3 +317,120 @@ def test_a_document_above_the_limit_is_quarantined_though_the_run_fails_for_othe
     assert (row["line"], row["record"]) == (2, b"")
     assert str(row["reason"]).startswith(f"{len(lines[1])} bytes, more than --max-document 300; sha256 ")
     assert read_lines(tmp_path / "out/documents/a.jsonl.zst") == [lines[0], lines[2]]
+
+
+STRICT = """
+name: strict
+stages:
+  - field: {field: metadata.votes, into: votes}
+  - keep: {score: votes, at_least: 2, reason: unpopular}
+"""
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".parquet"])
+def test_a_stage_that_fails_names_the_line_of_the_shard(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "in").mkdir()
+    rows = [{"id": f"d{n}", "text": "x" * 40, "metadata": {"votes": None if n == 41 else n}} for n in range(DOCUMENTS)]
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in/a.parquet", row_group_size=25)
+    else:
+        packed = b"".join(gzip.compress(json.dumps(row).encode() + b"\n") for row in rows)
+        (tmp_path / f"in/a{suffix}").write_bytes(packed)
+    run = plan_run(recipe(tmp_path, STRICT), list_shards([str(tmp_path / "in")]), str(tmp_path / "out"), options(500))
+    with pytest.raises(DataError, match=rf"a\{suffix}:42: document 'd41' has no score"):
+        list(execute(run, Local(workers=1)))
+    assert len(list((tmp_path / "out/parts").rglob("*.json"))) > 2
+
+
+def test_scores_that_do_not_fit_name_the_line_of_the_shard(tmp_path: Path) -> None:
+    inputs = write_input(tmp_path / "in")
+    run_all(tmp_path, inputs, tmp_path / "scored", options(decide=False, rejects=False))
+    [path] = (tmp_path / "scored/attributes").iterdir()
+    scores = pq.read_table(path)
+    changed = ["d0" if id == "d41" else id for id in scores["id"].to_pylist()]
+    pq.write_table(scores.set_column(0, "id", pa.array(changed, pa.large_string())), path)
+    with pytest.raises(DataError, match=r"row 42 is of document 'd0', but line 44 of .* is 'd41'"):
+        run_all(tmp_path, inputs, tmp_path / "out", options(scores=str(tmp_path / "scored")))
+    pq.write_table(scores.slice(0, 41), path)
+    with pytest.raises(DataError, match=r"41 rows, but .* has more documents \(at line (4[4-9]|5\d)\)"):
+        run_all(tmp_path, inputs, tmp_path / "other", options(scores=str(tmp_path / "scored")))
+
+
+def test_an_input_that_changes_between_two_parts_is_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = write_input(tmp_path / "in", ".jsonl", bad=None)
+    before, evaluate = inputs / "a.jsonl", through_stages.evaluate
+    other = before.read_bytes().replace(b"x", b"y")
+
+    def changing(*arguments: Any, **more: Any) -> Any:
+        if (tmp_path / "out/parts/a.jsonl/00001.json").exists():
+            before.write_bytes(other)
+        return evaluate(*arguments, **more)
+
+    monkeypatch.setattr(through_stages, "evaluate", changing)
+    with pytest.raises(DataError, match=r"a\.jsonl: was changed while it was being read"):
+        run_all(tmp_path, inputs, tmp_path / "out", options())
+    assert sorted(path.name for path in (tmp_path / "out/parts/a.jsonl").glob("*.json")) == ["00000.json", "00001.json"]
+    with pytest.raises(ConfigError, match=r"results for 'a\.jsonl/00001' of another run: input\.etag"):
+        plan_run(recipe(tmp_path), list_shards([str(inputs)]), str(tmp_path / "out"), options())
+
+
+@pytest.mark.parametrize("removed", [0, 1, 8, 9, 20, 32])
+def test_killed_while_parts_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int) -> None:
+    inputs, left = write_input(tmp_path / "in"), removed
+    delete = Output.delete
+
+    def stopping(output: Output, name: str) -> None:
+        nonlocal left
+        if name.startswith("parts/"):
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+        delete(output, name)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Output, "delete", stopping)
+        run_all(tmp_path, inputs, tmp_path / "out", options())
+    assert (tmp_path / "out/ledger").exists() and any((tmp_path / "out/parts").rglob("*.*"))
+    run_all(tmp_path, inputs, tmp_path / "out", options())
+    assert not (tmp_path / "out/parts").exists()
+    run_all(tmp_path, inputs, tmp_path / "whole", options())
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_worker_that_wakes_up_in_a_part_when_the_shard_is_put_together_finds_it_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write_input(tmp_path / "in")
+    [task] = plan_run(recipe(tmp_path), list_shards([str(inputs)]), str(tmp_path / "out"), options()).tasks
+    publish = Pending.publish
+
+    def stalled(pending: Pending) -> None:
+        if "/00003/" in pending.destination:
+            monkeypatch.setattr(Pending, "publish", publish)
+            assert shard_task.run_shard(task) is not None  # another worker meanwhile
+            shutil.rmtree(tmp_path / "out/parts", ignore_errors=True)
+        publish(pending)
+
+    monkeypatch.setattr(Pending, "publish", stalled)
+    assert shard_task.run_shard(task) == ledger.load(Output(str(tmp_path / "out")), "a.jsonl.zst")
+
+
+@pytest.mark.parametrize("stalled_at", ["_rows", "_bytes"])
+def test_a_worker_that_wakes_up_when_the_shard_is_put_together_finds_it_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalled_at: str
+) -> None:
+    inputs = write_input(tmp_path / "in")
+    run = plan_run(recipe(tmp_path), list_shards([str(inputs)]), str(tmp_path / "out"), options())
+    [task] = run.tasks
+    usual = getattr(put_together, stalled_at)
+
+    def stalled(*arguments: Any) -> None:
+        monkeypatch.setattr(put_together, stalled_at, usual)
+        assert shard_task.run_shard(task) is not None  # another worker meanwhile
+        usual(*arguments)
+
+    monkeypatch.setattr(put_together, stalled_at, stalled)
+    entry = shard_task.run_shard(task)
+    assert entry is not None and entry == ledger.load(Output(str(tmp_path / "out")), "a.jsonl.zst")
+    run_all(tmp_path, inputs, tmp_path / "whole", options())
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dolmino_cli.tokens import encode, parts
+from dolmino_cli.tokens import encode, parts, progress
 from dolmino_cli.tokens.retokenize import retokenize
 from tests.tokenizer.make import byte_level
 from tests.tokens.make import content, many_shards
@@ -62,3 +62,30 @@ def test_killed_at_any_file(tmp_path: Path, small_batches: list[int], kill_at: i
     assert not (tmp_path / "out/parts").exists()
     # At most the file that was being written, the batch it began in, and the one that filled it.
     assert once <= sum(small_batches) <= once + 60
+
+
+@pytest.mark.parametrize(("killed_in", "then"), [("forget", {}), ("save", {"workers": 2}), ("save", {"tokens_per_file": 10**6})])
+def test_nothing_is_left_of_what_nobody_goes_on_from(
+    tmp_path: Path, killed_in: str, then: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, tokenizer = many_shards(tmp_path / "in"), byte_level(tmp_path / "tokenizer.json")
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "engine": "tokenizers", "tokens_per_file": 400}
+    monkeypatch.setattr("dolmino_cli.tokens.groups.PLAIN_BYTES_PER_TOKEN", 100.0)
+    monkeypatch.setattr("dolmino_cli.tokens.groups.COMPRESSED_BYTES_PER_TOKEN", 100.0)
+    real, calls = getattr(progress, killed_in), 0
+
+    def killing(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if (killed_in, calls) in (("forget", 1), ("save", 4)):
+            raise Killed
+        real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(progress, killed_in, killing)
+        retokenize([str(shards)], output=str(tmp_path / "out"), **given)
+    assert (tmp_path / "out/parts").exists()
+    retokenize([str(shards)], output=str(tmp_path / "out"), **(given | then))
+    retokenize([str(shards)], output=str(tmp_path / "whole"), **(given | then))
+    names = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("out", "whole")]
+    assert names[0] == names[1] and content(tmp_path / "out") == content(tmp_path / "whole")
