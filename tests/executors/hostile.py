@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ class Hostile:
         names = [phase.name_of(task) for task in shuffled]
         assert len(set(names)) == len(names), f"two tasks of the phase {phase.name} have one name"
         dice.shuffle(shuffled)
-        context(preload)  # so that not every process imports them anew
+        # A server that an earlier test started has not imported what these tasks need, and every process would do so anew.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        context(preload)
         for task in shuffled:
             treatment = dice.randrange(3)
             if treatment == 1:
