@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dolmino_cli import __version__
 from dolmino_cli.errors import DolminoError
-from dolmino_cli.executors import failures, manifest
+from dolmino_cli.executors import failures
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.failures import WorkersKilled
 from dolmino_cli.executors.leases import FOLDER as LEASES
@@ -45,44 +41,14 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """Where finished tasks of a phase are recorded: in the caller's own records, or as pickles of their results.
-
-    `folder` is empty where only the caller knows how to look its records up.
-    """
+    """Where finished tasks of a phase are recorded: `NAME.json` in `folder`, which is empty where only the caller can tell."""
 
     output: Output
     folder: str
-    suffix: str
-    keeps_results: bool
-
-    @classmethod
-    def of(cls, output: Output, phase: Phase, function: Callable[[Any], Any]) -> Records:
-        """The phase's. Pickles of another plan, function or version lie elsewhere and are never found."""
-        if phase.recorded is not None:
-            return cls(output=output, folder=phase.folder, suffix=".json", keeps_results=False)
-        function = getattr(function, "function", function)  # inside of Attempt
-        called = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
-        made_by = [__version__, called, phase.plan]
-        key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:16]
-        return cls(output=output, folder=f"{manifest.FOLDER}/{phase.name}-{key}", suffix=".pickle", keeps_results=True)
-
-    def file(self, name: str) -> str:
-        """Of a finished task."""
-        return f"{self.folder}/{name}{self.suffix}"
 
     def has(self, name: str) -> bool:
         """Is the task recorded, as far as a look without the caller tells? One request."""
-        return bool(self.folder) and self.output.exists(self.file(name))
-
-    def keep(self, name: str, result: Any) -> None:
-        """Record the result, where the task itself does not."""
-        if self.keeps_results and not isinstance(result, DolminoError):
-            self.output.put(self.file(name), pickle.dumps(result))
-
-    def kept(self, name: str) -> Any | None:
-        """A result that `keep` recorded. Whoever may write to the output may run code here: that is so for its tasks anyway."""
-        data = self.output.read(self.file(name))
-        return None if data is None else pickle.loads(data)
+        return bool(self.folder) and self.output.exists(f"{self.folder}/{name}.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +56,6 @@ class UnderLease:
     """A task's function with the task's lease around it; picklable, for workers."""
 
     function: Callable[[Any], Any]
-    phase: str
     records: Records
     expiry_seconds: float
 
@@ -100,21 +65,15 @@ class UnderLease:
         if lease is None:
             return Done(by_me=False)
         with lease:
-            if self.records.has(piece.name) or self._run_has_ended():
+            if self.records.has(piece.name):
                 return Done(by_me=False)
             if lease.deaths >= MOST_DEATHS:
                 return WorkersKilled(piece.name, deaths=lease.deaths, how="the whole process each time")
             result = self.function(piece.task)
             if isinstance(result, DolminoError):
                 return result
-            if result is None and not self.records.keeps_results:
-                return Done(by_me=False)  # it helped with a task of this name, which is not done
-            self.records.keep(piece.name, result)
-            return Done(by_me=True, result=result)
-
-    def _run_has_ended(self) -> bool:
-        """Have results been removed, because another process finished the run? Its manifest went before."""
-        return self.records.keeps_results and not manifest.exists(self.records.output, self.phase)
+            # Without a result, it helped with a task of this name, which is not done.
+            return Done(by_me=result is not None, result=result)
 
 
 @dataclass(kw_only=True)
@@ -150,10 +109,9 @@ class Board:
 
     def _look_at_records(self) -> set[str]:
         if self.records.folder:
-            return set(ages(self.records.output, self.records.folder, self.records.suffix))
-        assert self.phase.recorded is not None, "results are kept in a folder where nobody else records them"
+            return set(ages(self.records.output, self.records.folder, ".json"))
         unknown = {piece.name: piece.task for piece in self.pieces if piece.name not in self.done}
-        return {name for name, task in unknown.items() if self.phase.recorded(task) is not None}
+        return {name for name, task in unknown.items() if self._recorded(task) is not None}
 
     def _look_at_failures(self) -> dict[str, failures.Failure]:
         looked, self._looked_at_failures = self._looked_at_failures, time.monotonic()
@@ -196,6 +154,8 @@ class Board:
 
     def result(self, piece: Piece) -> Any | None:
         """Of a task that some process finished."""
-        if self.phase.recorded is not None:
-            return self.phase.recorded(piece.task)
-        return self.records.kept(piece.name)
+        return self._recorded(piece.task)
+
+    def _recorded(self, task: Any) -> Any | None:
+        assert self.phase.recorded is not None, f"nobody records the tasks of the phase {self.phase.name}"
+        return self.phase.recorded(task)

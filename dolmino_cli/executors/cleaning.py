@@ -26,7 +26,7 @@ from dolmino_cli.shards.owner import is_gone
 from dolmino_cli.shards.s3_uploads import abort, unfinished_uploads
 from dolmino_cli.shards.storage import list_names
 
-_PARTS, _LEDGER, _RESULTS, _SCRATCH = "parts", "ledger", ".jobs", ".scratch"
+_PARTS, _LEDGER, _JOBS, _SCRATCH = "parts", "ledger", ".jobs", ".scratch"
 _SCRATCH_FOLDER = re.compile(r"dolmino-(choose|classifier)-\w+\Z|dolmino-([a-z]+-)?[0-9a-f]{16}\Z")
 
 
@@ -57,7 +57,7 @@ def find(output: Output, *, older_than_seconds: float) -> Iterator[Leftover]:
     else:
         yield from _unfinished(Path(output.root), older_than_seconds)
     yield from _parts(output)
-    yield from _results(output, held, older_than_seconds)
+    yield from _manifests(output, held, older_than_seconds)
     if not output.is_s3:
         yield from _folder(Path(output.root, _SCRATCH), "in use" if held else None, older_than_seconds)
     yield from _temporary(older_than_seconds)
@@ -133,15 +133,15 @@ def _parts(output: Output) -> Iterator[Leftover]:
         yield _group("parts of a shard", output, f"{_PARTS}/{shard}", [f"{_PARTS}/{one.name}" for one in files], files, kept)
 
 
-def _results(output: Output, held: bool, older_than_seconds: float) -> Iterator[Leftover]:
-    """Results of single tasks that processes of a divided run keep for each other."""
-    found = [one for one in listed(output, _RESULTS) if not one.name.endswith(".partial")]
+def _manifests(output: Output, held: bool, older_than_seconds: float) -> Iterator[Leftover]:
+    """What phases say of themselves while a run goes on."""
+    found = [one for one in listed(output, _JOBS) if not one.name.endswith(".partial")]
     if not found:
         return
     complete = _is_complete(output)
     old = min(one.age_seconds for one in found) > older_than_seconds
     kept = "in use" if held else None if complete or old else "of a run that is not done, and not old enough"
-    yield _group("results of tasks", output, _RESULTS, [f"{_RESULTS}/{one.name}" for one in found], found, kept)
+    yield _group("manifests of phases", output, _JOBS, [f"{_JOBS}/{one.name}" for one in found], found, kept)
 
 
 def _is_complete(output: Output) -> bool:

@@ -21,17 +21,15 @@ class Phase:
     `name` is that of the phase, unique in its run; `name_of` gives a task's, unique in its phase and the same in every process
     that plans the run. `recorded` looks up the result of a task that another process finished (its ledger entry, say), or
     None; with `folder`, `<folder>/<name>.json` of the output is then there, so that one listing tells what is done instead of
-    a look at each. Without `recorded`, an executor of several processes keeps results itself; they are taken for another
-    run's where `plan`, a hash of all that results depend on besides the task's name, is another. `gathered` says that the
-    caller needs the results of all tasks, whoever did them, before it goes on; otherwise (the last phase of a run) a process
-    may end when nothing is left for it to do, by LeftToOthers, and only one of them has all results.
+    a look at each. A run that is divided among processes needs it: nothing but records passes between them. `gathered` says
+    that the caller needs the results of all tasks, whoever did them, before it goes on; otherwise (the last phase of a run) a
+    process may end when nothing is left for it to do, by LeftToOthers, and only one of them has all results.
     """
 
     name: str
     name_of: Callable[[Any], str] = str
     recorded: Callable[[Any], Any | None] | None = None
     folder: str = ""
-    plan: str = ""
     gathered: bool = True
 
 

@@ -22,8 +22,8 @@ FOLDER = ".jobs"
 class Manifest:
     """Of one phase. `tasks` are all of it, with the `done_before` that were done when it began; None where that is not known.
 
-    `folder` and `suffix` say where a finished task is recorded, for runs of several processes; otherwise the process that directs
-    the run says how many are `done`, and when it last did (`updated`). Times are UTC, ISO 8601.
+    `folder` is where finished tasks are recorded (`NAME.json`), for runs of several processes; otherwise the process that
+    directs the run says how many are `done`, and when it last did (`updated`). Times are UTC, ISO 8601.
     """
 
     phase: str
@@ -33,7 +33,6 @@ class Manifest:
     host: str
     started: str
     folder: str = ""
-    suffix: str = ""
     done: int = 0
     failed: int = 0
     updated: str = ""
@@ -45,7 +44,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def begun(phase: str, *, tasks: int | None, done: int, executor: str, folder: str = "", suffix: str = "") -> Manifest:
+def begun(phase: str, *, tasks: int | None, done: int, executor: str, folder: str = "") -> Manifest:
     """The manifest of a phase that begins now: `tasks` are left to do, `done` are done already."""
     return Manifest(
         phase=phase,
@@ -55,7 +54,6 @@ def begun(phase: str, *, tasks: int | None, done: int, executor: str, folder: st
         host=socket.gethostname(),
         started=now(),
         folder=folder,
-        suffix=suffix,
         done=done,
         updated=now(),
     )
@@ -93,9 +91,8 @@ def remove(output: Output, phase: str) -> None:
 
 
 def remove_all(output: Output) -> None:
-    """Remove every phase's, with the results that were kept: the run is done."""
-    # Manifests first: a process that looks for a result that is gone must not take it for one that is to be made.
-    for name in sorted(list_names(output.path(FOLDER), ""), key=lambda name: "/" in name):
+    """Remove every phase's: the run is done."""
+    for name in list_names(output.path(FOLDER), ""):
         output.delete(f"{FOLDER}/{name}")
     folder = output.local_path(FOLDER)
     if folder is not None:

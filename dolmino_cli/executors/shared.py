@@ -107,8 +107,8 @@ class _Work:
     def __init__(self, share: Shared, function: Callable[[Any], Any], tasks: list[Any], phase: Phase) -> None:
         self._share, self._phase = share, phase
         self._pieces = _pieces(tasks, phase, share)
-        self._records = Records.of(share.output, phase, function)
-        self._call = UnderLease(function=function, phase=phase.name, records=self._records, expiry_seconds=share.expiry_seconds)
+        self._records = Records(output=share.output, folder=phase.folder)
+        self._call = UnderLease(function=function, records=self._records, expiry_seconds=share.expiry_seconds)
         self._board = Board(records=self._records, phase=phase, pieces=self._pieces, expiry_seconds=share.expiry_seconds)
         self._yielded: set[str] = set()
         self._failed: dict[str, DolminoError] = {}
@@ -126,7 +126,6 @@ class _Work:
             done=len(self._board.done),
             executor=f"{self._share.of} shares",
             folder=self._records.folder,
-            suffix=self._records.suffix,
         )
         manifest.save_new(self._share.output, self._said)
 
@@ -167,8 +166,7 @@ class _Work:
             self._share.until_claim_ends.callback(_clean, self._share.output)
             return
         _clean_leases(self._share.output, self._phase.name)
-        if not self._records.keeps_results:
-            manifest.remove(self._share.output, self._phase.name)
+        manifest.remove(self._share.output, self._phase.name)
 
     def leave(self) -> Iterator[tuple[Any, Any]]:
         """End before the run is done: with what failed here and was not done by others since. Raises LeftToOthers without."""
@@ -207,8 +205,7 @@ class _Work:
                 yield piece.task, outcome
         elif outcome.by_me:
             self._board.forget(piece)
-            if outcome.result is not None or self._records.keeps_results:
-                self._yielded.add(piece.name)  # otherwise it helped with a shard that is not finished
+            self._yielded.add(piece.name)
             yield piece.task, outcome.result
         # Done by another meanwhile, or begun; or this one helped with a large shard, and there is nothing to help with now.
         self._given_up[piece.lease] = time.monotonic()
@@ -220,7 +217,7 @@ class _Work:
             self._share.output.delete(f"{FOLDER}/{piece.lease}.json")
 
     def _look(self) -> None:
-        """Look at the board anew. The process that finishes the run removes the manifest, and then results that were kept."""
+        """Look at the board anew. The process that finishes the run removes the manifest."""
         self._board.look()
         done = len(self._names() & self._board.done)
         if not self._records.folder and self._said is not None and done > self._said.done:  # no listing tells it

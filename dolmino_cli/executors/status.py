@@ -76,7 +76,7 @@ def read(output: Output) -> Status:
     leases = ages(output, LEASES, ".json")
     failed = [one for name in sorted(failures.names(output)) if (one := failures.recorded(output, name)) is not None]
     running = _running(output, leases)
-    listed = {("ledger", ".json"): recorded}
+    listed = {"ledger": recorded}
     phases = [_phase(output, one, leases, failed, listed) for one in manifests]
     alive = any(one.alive for one in running)
     if _is_complete(output) and not (manifests and alive):
@@ -127,13 +127,13 @@ def _phase(
     said: Manifest,
     leases: Mapping[str, float],
     failed: list[Failure],
-    listed: Mapping[tuple[str, str], Mapping[str, float]],
+    listed: Mapping[str, Mapping[str, float]],
 ) -> PhaseStatus:
     elapsed = _seconds_since(said.started)
     begun = sum(name.startswith(f"{said.phase}/") for name in leases)
     failures_of_phase = sum(one.phase == said.phase for one in failed)
     if said.folder:
-        recorded = listed.get((said.folder, said.suffix)) or ages(output, said.folder, said.suffix)
+        recorded = listed.get(said.folder) or ages(output, said.folder, ".json")
         done, over = len(recorded), min(_RATE_OVER_SECONDS, elapsed)
         lately = sum(age <= over for age in recorded.values())
     else:

@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def begin(output: Output, *, tasks: int, done: int) -> None:
     """A run of shares that began an hour ago and did `done` tasks in the last 10 minutes."""
-    said = manifest.begun("filter", tasks=tasks, done=0, executor="8 shares", folder="ledger", suffix=".json")
+    said = manifest.begun("filter", tasks=tasks, done=0, executor="8 shares", folder="ledger")
     output.put(".jobs/filter.json", json.dumps({**vars(said), "started": "2020-01-01T00:00:00+00:00"}).encode())
     for number in range(done):
         output.put(f"ledger/web/{number:06d}.jsonl.zst.json", b"{}")

@@ -99,11 +99,11 @@ def test_a_local_output(
 def test_results_that_processes_keep_for_each_other(tmp_path: Path, complete: bool, held: bool, kept: bool) -> None:
     out = tmp_path / "out"
     put(out, "run.json", content=json.dumps({"complete": complete}))
-    put(out, ".jobs/split/0.pickle", ".jobs/split/1.pickle", days_old=0.5)
+    put(out, ".jobs/split.json", ".jobs/join.json", days_old=0.5)
     put(out, ".scratch/rows", days_old=2)
     lease = Leases(Output(str(out))).take("shards/a") if held else None
     found = {leftover.what: leftover for leftover in find(Output(str(out)), older_than_seconds=DAY)}
-    assert (found["results of tasks (2 files)"].kept is not None) == kept
+    assert (found["manifests of phases (2 files)"].kept is not None) == kept
     assert (found["scratch folder"].kept is not None) == held
     if lease:
         with lease:
