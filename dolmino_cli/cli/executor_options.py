@@ -53,6 +53,8 @@ _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
 EXECUTORS = ("local", "ray", "slurm")
+HEED_MEMORY = ("filter", "score")
+"""Verbs that hold each worker to --memory-per-worker themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +114,9 @@ class ExecutorOptions:
         sizes = sorted(file_bytes, reverse=True) if self.executor == "local" else []
         check_place(Output(output), writes_bytes=round(sum(sizes)), at_once_bytes=round(sum(sizes[: self.workers])))
 
-    def make(self, output: str, *, recipe: str = "", heeds_memory: bool = False) -> Executor:
-        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError.
-
-        `heeds_memory`: will the verb itself hold its workers to `memory_bytes`?
-        """
-        executor = self._make(output, heeds_memory)
+    def make(self, output: str, *, recipe: str = "") -> Executor:
+        """The executor that was asked for, of a run of `recipe` (if it has one) that writes to `output`. Raises ConfigError."""
+        executor = self._make(output)
         if self.metrics is not None or self.task_logs:
             executor = self._watched(executor, output, recipe)
         if self.shard is not None:
@@ -141,7 +140,7 @@ class ExecutorOptions:
         metrics = None if path is None else Metrics(path, labels)
         return Watched(executor=executor, metrics=metrics, task_logs=self.task_logs)
 
-    def _make(self, output: str, heeds_memory: bool) -> Executor:
+    def _make(self, output: str) -> Executor:
         if self.executor not in EXECUTORS:
             raise ConfigError(f"--executor {self.executor!r}: allowed: {', '.join(EXECUTORS)}")
         of_ray = {name: getattr(self, name) for name in ray_options.DEFAULTS}
@@ -150,7 +149,7 @@ class ExecutorOptions:
                 raise ConfigError("--shard is for batch systems that start the command N times; leave --executor ray out")
             return ray_options.make_ray(workers=self.asked_workers, memory_bytes=self.memory_bytes, **of_ray)
         ray_options.refuse_options_of_ray(self.executor, of_ray)
-        if self.memory_per_worker is not None and not heeds_memory:
+        if self.memory_per_worker is not None and self.verb not in HEED_MEMORY:
             raise ConfigError("--memory-per-worker is heeded by `filter`, `score` and Ray; leave it out, or add --executor ray")
         if self.shard is not None:
             from dolmino_cli.executors.shared import Shared, parse_share
@@ -175,7 +174,8 @@ def _on_slurm(verb: Callable[..., None], given: dict[str, Any], how: ExecutorOpt
     of_slurm = {name: getattr(how, name) for name in slurm_options.DEFAULTS}
     detach = of_slurm.pop("detach")
     ray_options.refuse_options_of_ray("slurm", {"cpus_per_worker": how.cpus_per_worker, "gpu_workers": how.gpu_workers})
-    of_this_process = _options_of("executor", "asked_workers", "memory_per_worker", *slurm_options.DEFAULTS)
+    not_of_elements = [] if how.verb in HEED_MEMORY else ["memory_per_worker"]
+    of_this_process = _options_of("executor", "asked_workers", *not_of_elements, *slurm_options.DEFAULTS)
     job = array_job(
         verb=how.verb,
         command=element_command(sys.argv, without={"--dry-run": False, **of_this_process}),

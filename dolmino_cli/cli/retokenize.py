@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
+from dolmino_cli.cli.arguments import DryRun, Inputs, MaxDocument, OnError, OutputOption
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
 
 
@@ -42,6 +42,7 @@ def retokenize(
         str, typer.Option("--engine", metavar="auto|gigatoken|tokenizers", help="What encodes; ids are the same.")
     ] = "auto",
     error: OnError = "fail",
+    max_document: MaxDocument = "128MiB",
     dry_run: DryRun = False,
 ) -> None:
     """Turn documents into token arrays that OLMo and OLMo-core read: headerless part-*.npy with part-*.csv.gz beside.
@@ -54,6 +55,7 @@ def retokenize(
       dolmino retokenize filtered/dclm --tokenizer allenai/dolma2-tokenizer -o tokens/dclm -w 8
       dolmino retokenize s3://bucket/filtered/flan -t ./tokenizer.json -o s3://bucket/tokens/flan
     """
+    from dolmino_cli.cli.amounts import parse_size
     from dolmino_cli.cli.run_retokenize import run_retokenize
 
     run_retokenize(
@@ -67,5 +69,6 @@ def retokenize(
         strip=strip,
         engine=engine,
         on_error=error,
+        max_document_bytes=parse_size("--max-document", max_document),
         dry_run=dry_run,
     )

@@ -49,7 +49,7 @@ def run_recipe(
 
         show(prediction_table(predict(recipe, shards, options, workers=how.workers)))
         return
-    executor = how.make(output, recipe=recipe.name, heeds_memory=True)
+    executor = how.make(output, recipe=recipe.name)
     run = plan_run(recipe, shards, output, options, executor=executor, memory_bytes=how.memory_bytes)
     for score, loaded in run.loaded.items():
         remark(f"  {score}: {', '.join(f'{key} {value}' for key, value in loaded.items()) or 'nothing to load'}")

@@ -15,6 +15,7 @@ from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.executors import counters
 from dolmino_cli.pipeline.quarantine import Quarantine
 from dolmino_cli.shards.ledger import OutputFile
+from dolmino_cli.shards.read_options import MAX_DOCUMENT_BYTES
 from dolmino_cli.shards.reading import OnError, read_batches
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output
@@ -38,6 +39,7 @@ class Encoding:
     strip: bool
     engine: EngineName
     on_error: OnError
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
 
     def load(self) -> Engine:
         """The engine, loaded once per process. Raises ConfigError when the tokenizer's file changed under the run."""
@@ -120,7 +122,13 @@ def encode_shard(
     """
     engine = encoding.load()
     with Quarantine(shard, output) as quarantine:
-        batches = read_batches(shard, on_error=encoding.on_error, batch_bytes=_BATCH_BYTES, records=False)
+        batches = read_batches(
+            shard,
+            on_error=encoding.on_error,
+            batch_bytes=_BATCH_BYTES,
+            records=False,
+            max_document_bytes=encoding.max_document_bytes,
+        )
         for number, (batch, unreadable) in enumerate(batches):
             quarantine.add(unreadable)
             if number < done_batches:

@@ -27,6 +27,7 @@ from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger, storage
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.listing import list_shards
+from dolmino_cli.shards.read_options import MAX_DOCUMENT_BYTES
 from dolmino_cli.shards.reading import OnError
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output
@@ -90,13 +91,15 @@ def plan_retokenize(
     strip: bool = True,
     engine: EngineName = "auto",
     on_error: OnError = "fail",
+    max_document_bytes: int = MAX_DOCUMENT_BYTES,
 ) -> Plan:
     """List the shards and see what is done already; nothing is written.
 
     Every document ends with `eos` (by default what the tokenizer says) unless its last id is that already, and begins with
     `bos` only if given. A file holds at most `tokens_per_file` tokens unless one document alone has more. The text of special
     tokens stays text with `special_tokens="text"`. Documents that are empty, after `str.strip` when `strip`, are counted and
-    left out. Raises ConfigError when the output holds a run with another tokenizer, options or inputs, naming what changed.
+    left out; records of more than `max_document_bytes` are set aside. Raises ConfigError when the output holds a run with another
+    tokenizer, options or inputs, naming what changed.
     """
     if tokens_per_file < 1:
         raise ConfigError(f"tokens per file {tokens_per_file}: give 1 or more (default {TOKENS_PER_FILE})")
@@ -112,12 +115,14 @@ def plan_retokenize(
         strip=strip,
         engine=engine,
         on_error=on_error,
+        max_document_bytes=max_document_bytes,
     )
     recorded = {
         "bos_id": encoding.bos_id,
         "special_tokens": special_tokens,
         "strip": strip,
         "on_error": on_error,
+        "max_document_bytes": max_document_bytes,
         "tokens_per_file": tokens_per_file,
     }
     target = Output(output)

@@ -183,7 +183,8 @@ def test_the_script_can_be_read_before(
     ):
         assert f"#SBATCH {option}" in lines
     assert lines[-2].endswith(
-        f" filter {inputs}/small.yaml {inputs}/in -o '{tmp_path}/out dir' --rejects --shard $SLURM_ARRAY_TASK_ID/100 --workers 8"
+        f" filter {inputs}/small.yaml {inputs}/in -o '{tmp_path}/out dir' --memory-per-worker 3GiB --rejects"
+        " --shard $SLURM_ARRAY_TASK_ID/100 --workers 8"
     )
     assert not (tmp_path / "out dir").exists()
 

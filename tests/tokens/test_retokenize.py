@@ -151,6 +151,7 @@ def test_every_shard_is_reported_once(shards: Path, tokenizer: Path, tmp_path: P
         ({"special_tokens": "token"}, 'recipe.options.special_tokens: "text" -> "token"'),
         ({"tokens_per_file": 500}, "recipe.options.tokens_per_file: 1000 -> 500"),
         ({"bos": "<|pad|>"}, "recipe.options.bos_id: null -> 1"),
+        ({"max_document_bytes": 99}, "recipe.options.max_document_bytes: 134217728 -> 99"),
     ],
 )
 def test_a_rerun_with_another_request_is_refused_naming_what_changed(
@@ -162,6 +163,13 @@ def test_a_rerun_with_another_request_is_refused_naming_what_changed(
     with pytest.raises(ConfigError) as raised:
         plan_retokenize([str(folder)], **{**arguments, **change})
     assert said in str(raised.value) and "give another --output" in str(raised.value)
+
+
+def test_a_document_over_the_limit_is_set_aside(tokenizer: Path, tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "in", {"a.jsonl": ["the dog", "the dog " * 50, "the fox"]})
+    made = retokenize([str(folder)], tokenizer=str(tokenizer), output=str(tmp_path / "out"), max_document_bytes=300)
+    assert [id for _, id, _, _ in documents_in(made)] == ["a.jsonl/0", "a.jsonl/2"]
+    assert (made.totals["read"], made.totals["quarantined"]) == (3, 1)
 
 
 def test_a_rerun_with_other_inputs_is_refused_naming_what_changed(tokenizer: Path, tmp_path: Path) -> None:
