@@ -34,7 +34,7 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
 def test_a_worker_above_its_ceiling_says_so() -> None:
     check_ceiling(1 << 40, "a.jsonl")
     check_ceiling(None, "a.jsonl")
-    with pytest.raises(RunFailed, match=r"^a\.jsonl: the worker has \d+ MiB, more than --memory-per-worker 1 MiB; give more"):
+    with pytest.raises(RunFailed, match=r"^a\.jsonl: the worker has [\d,]+ MiB, more than --memory-per-worker 1 MiB; give more"):
         check_ceiling(1 << 20, "a.jsonl")
 
 
