@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import dolmino_cli.executors.imported_first  # noqa: F401 - as the command does
-import dolmino_cli.executors.imported_first  # noqa: F401 - as the command does
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.plan import MixPlan, PlannedSource, Population
 from dolmino_cli.mix.reading import Documents, SourceFile

@@ -13,7 +13,7 @@ MEMORY_BYTES = 4 << 30
 
 # A process with its libraries loaded and everything compiled, before it holds any data. pandas is not among them
 # (`without_pandas`).
-PROCESS_BYTES = 220 << 20
+PROCESS_BYTES = 240 << 20
 # A document without its tokens, in memory: numbers, id, shard name. Estimated until the documents have been read.
 ROW_BYTES = 160
 # While rows are merged and written out, they exist up to so many times.
