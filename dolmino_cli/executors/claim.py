@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from dolmino_cli.errors import RunFailed
-from dolmino_cli.executors.leases import FOLDER, Leases
+from dolmino_cli.executors.leases import FOLDER, Leases, parsed
 from dolmino_cli.shards.leftovers import remove_gone
 from dolmino_cli.shards.output import Output
 
@@ -38,15 +37,9 @@ def claim(output: Output) -> Iterator[None]:
 
 def refused(leases: Leases) -> RunFailed:
     """What to say to whoever finds the run's lease taken."""
+    host = parsed(leases.holder(RUN)).get("host", "an unknown machine")
     return RunFailed(
-        f"another run is writing to {leases.output.root} (on {_host(leases.holder(RUN))}); wait for it or stop it, or divide the "
+        f"another run is writing to {leases.output.root} (on {host}); wait for it or stop it, or divide the "
         f"work among several with --shard I/N. One that died on another machine is taken over after "
         f"{leases.expiry_seconds:.0f} s"
     )
-
-
-def _host(holder: str | None) -> str:
-    try:
-        return str(json.loads(holder or "{}").get("host", "an unknown machine"))
-    except (ValueError, AttributeError):
-        return "an unknown machine"

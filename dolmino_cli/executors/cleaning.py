@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dolmino_cli.executors.leases import EXPIRY_SECONDS
+from dolmino_cli.executors.leases import EXPIRY_SECONDS, parsed
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.leftovers import leftovers
@@ -71,11 +71,7 @@ def _leases(output: Output) -> Iterator[Leftover]:
         mark = output.read(name)
         if mark is None:
             continue
-        try:
-            owner = str(json.loads(mark)["owner"])
-        except (ValueError, KeyError, TypeError):
-            owner = ""
-        gone = is_gone(owner)
+        gone = is_gone(str(parsed(mark).get("owner")))
         expired = found.age_seconds > EXPIRY_SECONDS if gone is None else gone
         holder = "by a process of another machine" if gone is None else "by a process that is running"
         yield Leftover(

@@ -18,6 +18,7 @@ import socket
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 from dolmino_cli.errors import StorageError
 from dolmino_cli.shards.output import Output
@@ -47,7 +48,8 @@ class Leases:
             if holder is not None and not self._expired(file, holder):
                 return None
             if holder is not None:
-                deaths = _deaths(holder) + 1
+                before = parsed(holder).get("deaths")
+                deaths = (before if isinstance(before, int) else 0) + 1
                 mark = _mark(deaths=deaths)
             # Of several that see it expired, one removes it; the others then find the new one.
             if not self.output.remove_if(file, holder.encode() if holder else None) or not self.output.put_new(file, mark):
@@ -65,10 +67,7 @@ class Leases:
         return holder is None or self._expired(f"{FOLDER}/{name}.json", holder)
 
     def _expired(self, file: str, holder: str) -> bool:
-        try:
-            gone = is_gone(str(json.loads(holder)["owner"]))
-        except (ValueError, KeyError, TypeError):
-            gone = None
+        gone = is_gone(str(parsed(holder).get("owner")))
         if gone is not None:
             return gone
         age_seconds = self.output.age_seconds(file)
@@ -80,11 +79,13 @@ def _mark(*, deaths: int) -> bytes:
     return json.dumps({"owner": owner(), "host": socket.gethostname(), "since": since, "deaths": deaths}).encode()
 
 
-def _deaths(holder: str) -> int:
+def parsed(holder: str | bytes | None) -> dict[str, Any]:
+    """What a lease's content says; nothing where it is damaged or there is none."""
     try:
-        return int(json.loads(holder)["deaths"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        said = json.loads(holder or "{}")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 class Lease:

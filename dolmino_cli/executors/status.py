@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.executors import failures, manifest
 from dolmino_cli.executors.claim import RUN
 from dolmino_cli.executors.failures import Failure
-from dolmino_cli.executors.leases import EXPIRY_SECONDS, Leases
+from dolmino_cli.executors.leases import EXPIRY_SECONDS, Leases, parsed
 from dolmino_cli.executors.leases import FOLDER as LEASES
 from dolmino_cli.executors.manifest import Manifest
 from dolmino_cli.shards.listed import ages
@@ -106,20 +105,12 @@ def _running(output: Output, leases: Mapping[str, float]) -> list[Running]:
     reader = Leases(output)
     for name, silent in sorted(leases.items())[:MOST_READ]:
         holder = reader.holder(name)
-        said = _parsed(holder or "")
+        said = parsed(holder)
         if holder is None or is_gone(str(said.get("owner"))):
             continue
         host, since = str(said.get("host", "?")), _seconds_since(str(said.get("since", "")))
         found.append(Running(task=name, host=host, seconds=max(since, 0.0), silent_seconds=max(silent, 0.0)))
     return found
-
-
-def _parsed(holder: str) -> dict[str, Any]:
-    try:
-        said = json.loads(holder)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _phase(

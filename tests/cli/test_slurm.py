@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import dolmino
+from tests.cluster.clusters import slurm_cluster
 from tests.executors.shares import end, start
-from tests.executors.slurm_cluster import SlurmCluster, missing
+from tests.executors.slurm_cluster import SlurmCluster
 from tests.pipeline.make import RECIPE, line, read_json, tree, write_shard
 from tests.tokenizer.make import byte_level
 
@@ -26,10 +27,7 @@ SHARDS = 40
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SlurmCluster]:
-    reason = missing()
-    if reason is not None:
-        pytest.skip(reason)
-    with SlurmCluster() as made:
+    with slurm_cluster() as made:
         yield made
 
 
