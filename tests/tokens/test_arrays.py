@@ -42,7 +42,10 @@ def test_the_whole_of_arrays_json(made: TokenArrays, tmp_path: Path) -> None:
         "tokenizer": {"name": "tokenizer.json", "vocabulary_size": 400, "eos_token": "<|endoftext|>", "eos_id": 0},
         "dtype": "uint16",
         "engine": "gigatoken 0.10.0",
-        "options": {"bos_id": None, "special_tokens": "text", "strip": True, "on_error": "fail", "tokens_per_file": 100_000_000},
+        "options": {
+            "bos_id": None, "special_tokens": "text", "strip": True, "on_error": "fail",
+            "max_document_bytes": 134_217_728, "tokens_per_file": 100_000_000,
+        },
         "files": [{"name": "part-00000-00000.npy", "tokens": tokens, "documents": 3, "bytes": 2 * tokens}],
         "totals": {
             "tokens": tokens, "documents": 3, "bytes": 2 * tokens, "read": 3, "empty": 0, "quarantined": 0, "text_bytes": 21,
