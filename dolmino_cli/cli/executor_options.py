@@ -89,19 +89,17 @@ class ExecutorOptions:
         return parse_size("--memory-per-worker", self.memory_per_worker) if self.memory_per_worker is not None else None
 
     def start_early(self, preload: Sequence[str]) -> None:
-        """Begin to import what local workers will need, while this process plans the run. Before anything imports pyarrow.
+        """Begin to import what local workers will need, if anything, while this process plans the run.
 
-        Raises ConfigError where so many workers cannot be.
+        Before anything makes an array of pyarrow. Raises ConfigError where so many workers cannot be.
         """
-        if self.executor == "local" and self.workers > 1:
+        if preload and self.executor == "local" and self.workers > 1:
             from dolmino_cli.executors.checks import check_open_files
             from dolmino_cli.executors.local import start_early
 
             check_open_files(self.workers)  # of what is started later, too
             start_early(preload)
-        from dolmino_cli.shards.without_pandas import without_pandas
-
-        without_pandas()
+        import dolmino_cli.executors.imported_first  # noqa: F401
 
     def check_place(self, output: str, file_bytes: Sequence[float]) -> None:
         """Before the work: may `output` be written to, and is there room for files of about these sizes, one for each task?
@@ -200,8 +198,15 @@ def _options_of(*fields: str) -> dict[str, bool]:
     return {option: kind is not bool for kind, one in found for option in (one.default, *(one.param_decls or ()))}
 
 
-def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with the options of ExecutorOptions in place of its parameter `how: ExecutorOptions`."""
+def runs_tasks(*, preload: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: the verb with the options of ExecutorOptions in place of its parameter `how: ExecutorOptions`.
+
+    Local workers begin to import `preload` before the verb imports anything itself.
+    """
+    return functools.partial(_with_options, preload=preload)
+
+
+def _with_options(verb: Callable[..., None], *, preload: Sequence[str]) -> Callable[..., None]:
     of_verb = inspect.signature(verb, eval_str=True)
     hints = get_type_hints(ExecutorOptions, include_extras=True)
     options = {
@@ -221,6 +226,7 @@ def runs_tasks(verb: Callable[..., None]) -> Callable[..., None]:
             _on_slurm(verb, given, how)
         else:
             slurm_options.refuse_options_of_slurm(how.executor, how)
+            how.start_early(() if given.get("dry_run") else preload)
             verb(**given, how=how)
 
     own = [

@@ -18,6 +18,7 @@ from dolmino_cli.cli.arguments import (
     RecipeArgument,
 )
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.pipeline import PRELOAD
 
 Scores = Annotated[
     str | None, typer.Option("--scores", metavar="DIR", help="Decide from the scores of an earlier run; measure nothing.")
@@ -34,7 +35,7 @@ ZstdLevel = Annotated[
 ]
 
 
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def filter_shards(
     recipe: RecipeArgument,
     inputs: Inputs,
@@ -69,10 +70,6 @@ def filter_shards(
       dolmino filter ./my.yaml 'shards/*.jsonl.zst' -o out --dry-run
       dolmino filter dclm shards/ -o out --scores scored --set dclm_quality.at_least=0.05
     """
-    from dolmino_cli.pipeline import PRELOAD
-
-    if not dry_run:
-        how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.amounts import parse_size
     from dolmino_cli.cli.run_recipe import choose, run_recipe

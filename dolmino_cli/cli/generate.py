@@ -8,6 +8,7 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, OutputOption
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.sources.arithmetic import PRELOAD
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make documents by rule, from a seed.")
 
@@ -18,7 +19,7 @@ def group() -> None:
 
 
 @app.command("arithmetic")
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def arithmetic(
     tokenizer: Annotated[
         str,

@@ -8,6 +8,7 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, OnError, OutputOption
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.sources.stackexchange import PRELOAD
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make documents of what lies in several records of a source.")
 
@@ -18,7 +19,7 @@ def group() -> None:
 
 
 @app.command("stackexchange")
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def stackexchange(
     dumps: Annotated[
         list[str],

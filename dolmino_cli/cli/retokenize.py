@@ -8,9 +8,10 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, Inputs, MaxDocument, OnError, OutputOption
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.tokens import PRELOAD
 
 
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def retokenize(
     inputs: Inputs,
     tokenizer: Annotated[

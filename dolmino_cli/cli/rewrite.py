@@ -8,6 +8,7 @@ import typer
 
 from dolmino_cli.cli.arguments import DryRun, Inputs, OnError, OutputOption
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.sources.rewriting import PRELOAD
 
 Template = Annotated[
     str,
@@ -42,7 +43,7 @@ Tokenizer = Annotated[
 ]
 
 
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def rewrite(
     template: Template,
     inputs: Inputs,

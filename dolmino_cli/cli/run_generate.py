@@ -9,7 +9,7 @@ from dolmino_cli.cli.console import remark, show, tracked
 from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.report.amounts import big_bytes, big_tokens, duration
-from dolmino_cli.sources.arithmetic.generate import PRELOAD, Plan, execute, finish, plan_generate, sample
+from dolmino_cli.sources.arithmetic.generate import Plan, execute, finish, plan_generate, sample
 
 _SHOWN_DOCUMENTS = 12
 
@@ -18,8 +18,6 @@ def run_arithmetic(*, how: ExecutorOptions, dry_run: bool, **options: Any) -> No
     """Make the documents and print a summary. `options` are those of `plan_generate`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    if not dry_run:
-        how.start_early(PRELOAD)
     plan = plan_generate(**options)
     if dry_run:
         _show_prediction(plan, how.workers)

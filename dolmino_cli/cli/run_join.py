@@ -10,7 +10,7 @@ from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.report.amounts import big_bytes
 from dolmino_cli.sources.stackexchange import seven_zip
-from dolmino_cli.sources.stackexchange.join import PRELOAD, Plan, finish, join_shards, plan_join, split_dumps
+from dolmino_cli.sources.stackexchange.join import Plan, finish, join_shards, plan_join, split_dumps
 
 # Measured on dumps: XML per stored byte, and what the first pass leaves on disk per byte of XML.
 _UNPACKED = {"plain": 1.0, "gzip": 3.5, "zstd": 4.2}
@@ -19,8 +19,6 @@ _SCRATCH_SHARE, _SCRATCH_SHARE_ALL_SCORES = 0.15, 0.3
 
 def run_join(inputs: Sequence[str], *, how: ExecutorOptions, dry_run: bool, **options: Any) -> None:
     """Join and print what became of every row. `options` are those of `plan_join`. Raises DolminoError."""
-    if not dry_run:
-        how.start_early(PRELOAD)
     plan = plan_join(inputs, **options)
     remark(f"{len(plan.dumps):,} sites, {big_bytes(sum(dump.stored.bytes for dump in plan.dumps))}")
     if dry_run:

@@ -10,15 +10,13 @@ from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.report.amounts import big_bytes, big_tokens
 from dolmino_cli.tokens.arrays import TokenArrays
-from dolmino_cli.tokens.retokenize import PRELOAD, Plan, execute, finish, plan_retokenize
+from dolmino_cli.tokens.retokenize import Plan, execute, finish, plan_retokenize
 
 
 def run_retokenize(inputs: Sequence[str], *, output: str, how: ExecutorOptions, dry_run: bool, **options: object) -> None:
     """Retokenize and print a summary. `options` are those of `plan_retokenize`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    if not dry_run:
-        how.start_early(PRELOAD)
     plan = plan_retokenize(inputs, output=output, **options)  # type: ignore[arg-type]
     listed_bytes = sum(shard.bytes for shard in plan.shards)
     remark(f"{len(plan.shards):,} shards, {big_bytes(listed_bytes)}")

@@ -8,7 +8,6 @@ from dolmino_cli.cli.amounts import parse_size
 from dolmino_cli.cli.console import counted, remark, show
 from dolmino_cli.cli.executor_options import ExecutorOptions
 from dolmino_cli.mix.prepare import prepare
-from dolmino_cli.mix.sampling.choose import PRELOAD
 from dolmino_cli.mix.sampling.sample import How, check_memory, sample_prepared
 from dolmino_cli.report.mix_table import achieved_table, plan_table
 from dolmino_cli.report.mix_windows import tail_warning, windows_line
@@ -37,8 +36,6 @@ def run_sample(
         copy_sources=copy_sources,
         watch=lambda what, total, unit: counted(what, total=total, unit=unit),
     )
-    if not dry_run:
-        how.start_early(PRELOAD)
     prepared = prepare(
         manifest_or_lock, arrays_root=arrays, scale=scale, tokens_per_file=tokens_per_file, sequence_length=sequence_length
     )

@@ -15,9 +15,10 @@ from dolmino_cli.cli.arguments import (
     OutputOption,
 )
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.mix.sampling import PRELOAD
 
 
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def sample(
     mix: Annotated[
         str,

@@ -14,9 +14,10 @@ from dolmino_cli.cli.arguments import (
     RecipeArgument,
 )
 from dolmino_cli.cli.executor_options import ExecutorOptions, runs_tasks
+from dolmino_cli.pipeline import PRELOAD
 
 
-@runs_tasks
+@runs_tasks(preload=PRELOAD)
 def score_shards(
     recipe: RecipeArgument,
     inputs: Inputs,
@@ -39,10 +40,6 @@ def score_shards(
       dolmino score dclm s3://bucket/dclm/ -o s3://bucket/scores/dclm -w 16
       dolmino filter dclm s3://bucket/dclm/ -o out --scores s3://bucket/scores/dclm
     """
-    from dolmino_cli.pipeline import PRELOAD
-
-    if not dry_run:
-        how.start_early(PRELOAD)
     from dolmino_cli.bundled import find
     from dolmino_cli.cli.amounts import parse_size
     from dolmino_cli.cli.run_recipe import choose, run_recipe

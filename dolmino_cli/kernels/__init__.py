@@ -4,7 +4,8 @@ Compiled code is kept between runs in a folder named by the content of these sou
 the file that holds a function: not at the other files whose code it built in, and wheels give all files the same date.
 
 numba imports every installed package that registers an extension of it; here that is awkward, which comes with gigatoken:
-0.4 s and 30 MB per process. No kernel uses any extension, so numba is told that it has them all.
+0.4 s and 30 MB per process. No kernel uses any extension, so numba is told that it has them all. It also imports scipy, for the
+linear algebra that no kernel has either: 0.25 s.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ def _compiled_folder() -> Path:
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled_folder()))
 
-import numba.core.entrypoints  # noqa: E402 - numba reads the folder when it is imported
+from dolmino_cli.hidden import hidden  # noqa: E402
+
+with hidden("scipy"):  # numba reads the folder when it is imported, and looks for scipy then and in arraymath
+    import numba.core.entrypoints
+    import numba.np.arraymath
 
 if hasattr(numba.core.entrypoints, "_already_initialized"):
     numba.core.entrypoints._already_initialized = True

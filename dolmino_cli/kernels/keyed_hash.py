@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.kernels.buffers import text_buffers
+from dolmino_cli.buffers import text_buffers
 from dolmino_cli.siphash import derive_key
 
 __all__ = ["derive_key", "hash_strings"]

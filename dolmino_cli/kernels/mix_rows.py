@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.kernels.buffers import text_buffers
+from dolmino_cli.buffers import text_buffers
 
 _BYTES = "Array(u1, 1, 'C', readonly=True)"
 _OFFSETS = "Array(i8, 1, 'C', readonly=True)"

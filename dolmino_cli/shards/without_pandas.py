@@ -7,16 +7,8 @@ With its first array pyarrow imports pandas wherever that is installed, only to 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from types import ModuleType
 
-
-class _NoPandas(MetaPathFinder):
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        """Refuse pandas; leave everything else to the other finders."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError("pandas is not needed yet", name=fullname)
+from dolmino_cli.hidden import hidden
 
 
 def without_pandas() -> None:
@@ -31,10 +23,6 @@ def without_pandas() -> None:
     api = getattr(pa.lib, "_pandas_api", None)
     if api is None:  # not in the versions that we know
         return
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
+    with hidden("pandas"):
         _ = api.have_pandas
         pa.array([None])  # where it looks a second time, for the types of scalars, and once only
-    finally:
-        sys.meta_path.remove(finder)

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pyarrow as pa
 
+from dolmino_cli.buffers import text_buffers
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.kernels.buffers import text_buffers
 from dolmino_cli.kernels.ngram_table import (
     LONGEST_NGRAM,
     fill_gram_slots,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -84,6 +83,8 @@ class Classifier:
 
     def prepare(self) -> dict[str, str]:
         """Load the model once, to see that it can be; see `Measure.prepare`."""
+        from importlib import metadata
+
         loaded, folder = self._load()
         self._label(loaded.labels)
         if self.output == "probability" and len(loaded.labels) == 1:

@@ -66,7 +66,7 @@ class FoldedModel:
         `newlines` is "dclm" (strip, split lines, join with a space) or "space" (a line feed is a space, no strip). With
         `follow_drift` long documents get fastText's own rounding errors.
         """
-        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.buffers import text_buffers
         from dolmino_cli.kernels.fasttext_score import sum_rows
 
         data, offsets = text_buffers(text)

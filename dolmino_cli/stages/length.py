@@ -59,7 +59,7 @@ class Length:
             return pc.binary_length(batch.text).cast(pa.int64())
         if self.unit == "tokens":
             return self._tokens(batch)
-        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.buffers import text_buffers
         from dolmino_cli.kernels.unicode import word_characters
         from dolmino_cli.kernels.words import count_trimmed_bytes, count_word_pieces, count_words
 

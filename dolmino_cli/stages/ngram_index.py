@@ -113,7 +113,7 @@ class NgramIndex:
 
     def overlap(self, text: pa.LargeStringArray, *, stride: int) -> tuple[np.ndarray, np.ndarray]:
         """Shares (documents x 3, float64) and evidence (documents x 3 x 3, int64) of `kernels.ngram_overlap.measure_overlap`."""
-        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.buffers import text_buffers
         from dolmino_cli.kernels.ngram_overlap import measure_overlap
         from dolmino_cli.kernels.word_breaks import word_classes
 

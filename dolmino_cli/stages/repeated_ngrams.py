@@ -61,7 +61,7 @@ class RepeatedNgrams:
 
     def __call__(self, batch: Batch) -> pa.Array:
         """int64 per document, never null."""
-        from dolmino_cli.kernels.buffers import text_buffers, text_column
+        from dolmino_cli.buffers import text_buffers, text_column
         from dolmino_cli.kernels.repetition import repeat_counts
 
         if len(batch) == 0:

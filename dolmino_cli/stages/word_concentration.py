@@ -39,7 +39,7 @@ class WordConcentration:
 
     def __call__(self, batch: Batch) -> pa.Array:
         """float64 per document; null for a text without words."""
-        from dolmino_cli.kernels.buffers import text_buffers
+        from dolmino_cli.buffers import text_buffers
         from dolmino_cli.kernels.unicode import word_characters
         from dolmino_cli.kernels.words import count_top_words
 

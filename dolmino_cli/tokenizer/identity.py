@@ -92,7 +92,7 @@ def resolve(name_or_path: str, eos: str | int | None = None, *, eos_required: bo
         name=name,
         sha256=hashlib.sha256(json_bytes).hexdigest(),
         vocabulary_size=max(vocabulary.values()) + 1,
-        eos_token=next((text for text, token_id in vocabulary.items() if token_id == eos_id), None),
+        eos_token=_text_of(eos_id, vocabulary, added),
         eos_id=eos_id,
         path=path,
         json_bytes=json_bytes,
@@ -189,6 +189,11 @@ def _token_id(token: str | int, vocabulary: dict[str, int], added: Sequence[Adde
     if token_id is None or not 0 <= token_id <= largest:
         raise ConfigError(f"{token!r} is no token of {name!r} (ids 0 to {largest}); special tokens: {_listed(added)}")
     return token_id
+
+
+def _text_of(token_id: int | None, vocabulary: dict[str, int], added: Sequence[AddedToken]) -> str | None:
+    in_added = (token.content for token in added if token.id == token_id)
+    return next(in_added, None) or next((text for text, one in vocabulary.items() if one == token_id), None)
 
 
 def _listed(added: Sequence[AddedToken]) -> str:

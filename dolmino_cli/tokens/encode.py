@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dolmino_cli.buffers import text_buffers
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.executors import counters
@@ -157,9 +158,8 @@ def _without_empty(batch: Batch, strip: bool) -> Batch:
 
 def stripped(text: pa.LargeStringArray) -> pa.LargeStringArray:
     """Python's `str.strip()` of every document; the same array where none begins or ends with what could be white space."""
-    offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
+    data, offsets = text_buffers(text)
     filled = offsets[1:] > offsets[:-1]
-    data = np.frombuffer(text.buffers()[2] or b"", np.uint8)
     edges = np.concatenate([data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]])
     maybe_space = (edges <= 0x20) | (edges >= 0x80)
     return pc.utf8_trim_whitespace(text) if maybe_space.any() else text

@@ -34,7 +34,7 @@ from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokenizer.engine import EngineName
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokenizer.reference import SpecialTokens
-from dolmino_cli.tokens import arrays, progress, tasks
+from dolmino_cli.tokens import PRELOAD, arrays, progress, tasks
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays, TokenizerRecord
 from dolmino_cli.tokens.encode import Encoding
 from dolmino_cli.tokens.groups import Group, estimated_tokens, groups_of
@@ -43,8 +43,6 @@ from dolmino_cli.tokens.tasks import Job, Outcome, Task
 log = logging.getLogger(__name__)
 
 TOKENS_PER_FILE = 100_000_000
-# What a worker imports before it is forked, so that no worker pays for it.
-PRELOAD = ("dolmino_cli.tokens.tasks", "gigatoken")
 # A group per worker saves writing the tokens twice, if there are groups enough to keep the workers evenly busy.
 _GROUPS_PER_WORKER = 3
 

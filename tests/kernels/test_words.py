@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.kernels.buffers import text_buffers
+from dolmino_cli.buffers import text_buffers
 from dolmino_cli.kernels.unicode import word_characters
 from dolmino_cli.kernels.words import count_top_words, count_trimmed_bytes, count_word_pieces, count_words
 from dolmino_cli.shards.reading import read_batches

@@ -20,6 +20,7 @@ from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
+from dolmino_cli.mix.sampling import PRELOAD
 from dolmino_cli.mix.sampling.kept import read_columns
 from dolmino_cli.mix.sampling.records import recall, remembered
 from dolmino_cli.mix.sampling.select import (
@@ -34,9 +35,6 @@ from dolmino_cli.mix.sampling.select import (
     whole_passes,
 )
 from dolmino_cli.mix.sampling.survey import Kept, Reader, SurveyTask, survey
-
-# What the workers of all phases of a sample import before they are forked.
-PRELOAD = ("dolmino_cli.mix.sampling.choose", "dolmino_cli.mix.sampling.order", "dolmino_cli.mix.sampling.write_part")
 
 # Of a source with fewer documents all are kept: there a share's hashes can lie far from where they should.
 SMALL_SOURCE_DOCUMENTS = 1 << 18

@@ -11,7 +11,8 @@ from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.mix.plan import MixPlan
 from dolmino_cli.mix.reading import SourceFile, read_documents
-from dolmino_cli.mix.sampling.choose import PRELOAD, Chosen, Survey, Watch, choose_and_keep, unwatched
+from dolmino_cli.mix.sampling import PRELOAD
+from dolmino_cli.mix.sampling.choose import Chosen, Survey, Watch, choose_and_keep, unwatched
 from dolmino_cli.mix.sampling.gather import Slice, part_count, slices_of
 from dolmino_cli.mix.sampling.memory import Budget
 from dolmino_cli.mix.sampling.order import OrderTask, groups, order

@@ -32,7 +32,8 @@ from dolmino_cli.mix.lock import Lock, LockedSource
 from dolmino_cli.mix.lock_selection import locked
 from dolmino_cli.mix.plan import MixPlan, PlannedSource
 from dolmino_cli.mix.prepare import Prepared, describe, prepare
-from dolmino_cli.mix.sampling.choose import PRELOAD, Watch, unwatched
+from dolmino_cli.mix.sampling import PRELOAD
+from dolmino_cli.mix.sampling.choose import Watch, unwatched
 from dolmino_cli.mix.sampling.memory import MEMORY_BYTES, Budget, documents_per_token
 from dolmino_cli.mix.sampling.mix_rows import MixedRows, mix_rows
 from dolmino_cli.mix.sampling.write_part import PartTask, write_part, written_part

@@ -27,7 +27,7 @@ from dolmino_cli.executors.local import Local
 from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.storage import Output
-from dolmino_cli.sources.arithmetic import tasks
+from dolmino_cli.sources.arithmetic import PRELOAD, tasks
 from dolmino_cli.sources.arithmetic.documents import SOURCE, Document
 from dolmino_cli.sources.arithmetic.tasks import DOCUMENTS_PER_SHARD, Job, ShardTask, file_of, name_of
 from dolmino_cli.tokenizer.identity import TokenizerIdentity, resolve
@@ -39,8 +39,6 @@ GENERATOR_VERSION = 1
 LICENCE = "output is arithmetic facts in our own words; Apache-2.0 as this program"
 REFERENCE = "OLMo 2 paper (arXiv:2501.00656), section 4.4.1, DolminoSynthMath"
 
-# What a worker imports before it is forked, so that no worker pays for it.
-PRELOAD = ("dolmino_cli.sources.arithmetic.tasks",)
 
 _SAMPLED_DOCUMENTS = 1 << 11
 _MARGIN = 1.02  # on the tokens of a shard, so that whole shards stay below the target and only the last is cut

@@ -21,14 +21,12 @@ from dolmino_cli.shards import ledger
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.shard import Shard
 from dolmino_cli.shards.storage import Output
+from dolmino_cli.sources.rewriting import PRELOAD
 from dolmino_cli.sources.rewriting.asking import Progress
 from dolmino_cli.sources.rewriting.endpoint import Endpoint
 from dolmino_cli.sources.rewriting.journal import locked_shard
 from dolmino_cli.sources.rewriting.requests import Wanted
 from dolmino_cli.sources.rewriting.run import Plan, ask_left, begin, survey_all
-
-# What a worker imports before it is forked, so that no worker pays for it.
-PRELOAD = ("dolmino_cli.sources.rewriting.shares", "httpx")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from dolmino_cli.shards import ledger
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.storage import Output
-from dolmino_cli.sources.stackexchange import spill, tasks
+from dolmino_cli.sources.stackexchange import PRELOAD, spill, tasks
 from dolmino_cli.sources.stackexchange.dumps import Dump, list_dumps
 from dolmino_cli.sources.stackexchange.tasks import Job, Rules, ShardTask, Split, SplitTask
 from dolmino_cli.sources.stackexchange.text import Profile, html_to_text
@@ -37,9 +37,6 @@ from dolmino_cli.sources.stackexchange.text import Profile, html_to_text
 SUMMARY_VERSION = 1
 MIN_QUESTION_SCORE, MIN_ANSWER_SCORE = 3, 5
 """OLMo 2 paper, section 4.3: pairs go whose question has fewer than 3 votes or whose answer has fewer than 5."""
-
-# What a worker imports before it is forked, so that no worker pays for it.
-PRELOAD = ("dolmino_cli.sources.stackexchange.tasks",)
 
 
 @dataclass(kw_only=True)

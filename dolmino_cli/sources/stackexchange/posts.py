@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pyarrow as pa
 
-from dolmino_cli.kernels.buffers import text_column
+from dolmino_cli.buffers import text_column
 from dolmino_cli.kernels.xml_rows import MISSING, OTHER, ROW, copy_lines, decode_values, name_table, scan_rows
 
 INTEGERS = ["Id", "PostTypeId", "AcceptedAnswerId", "ParentId", "Score", "ViewCount", "AnswerCount"]

@@ -1,4 +1,4 @@
-"""Arrow text columns as the flat arrays that kernels run over."""
+"""Arrow text columns as flat arrays, for whatever runs over their bytes."""
 
 from __future__ import annotations
 
