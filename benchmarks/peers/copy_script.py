@@ -12,7 +12,6 @@ import zstandard
 
 documents, output = sys.argv[1:]
 for shard in sorted(Path(documents).iterdir()):
-    with shard.open("rb") as file, Path(output, shard.name).open("wb") as out:
-        with zstandard.ZstdCompressor(level=3).stream_writer(out) as writer:
-            for line in io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file), 1 << 20):
-                writer.write(orjson.dumps(orjson.loads(line)) + b"\n")
+    with shard.open("rb") as file, zstandard.open(Path(output, shard.name), "wb") as out:
+        for line in io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file), 1 << 20):
+            out.write(orjson.dumps(orjson.loads(line)) + b"\n")

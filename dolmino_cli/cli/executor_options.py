@@ -53,7 +53,7 @@ _TaskLogs = Annotated[
     bool, typer.Option("--task-logs", help="Keep a log of every task, not only of those that failed or warned, in logs/.")
 ]
 EXECUTORS = ("local", "ray", "slurm")
-HEED_MEMORY = ("filter", "score")
+HEED_MEMORY = ("filter", "score", "retokenize")
 """Verbs that hold each worker to --memory-per-worker themselves."""
 
 
@@ -148,7 +148,8 @@ class ExecutorOptions:
             return ray_options.make_ray(workers=self.asked_workers, memory_bytes=self.memory_bytes, **of_ray)
         ray_options.refuse_options_of_ray(self.executor, of_ray)
         if self.memory_per_worker is not None and self.verb not in HEED_MEMORY:
-            raise ConfigError("--memory-per-worker is heeded by `filter`, `score` and Ray; leave it out, or add --executor ray")
+            heeded = ", ".join(f"`{verb}`" for verb in HEED_MEMORY)
+            raise ConfigError(f"--memory-per-worker is heeded by {heeded} and Ray; leave it out, or add --executor ray")
         if self.shard is not None:
             from dolmino_cli.executors.shared import Shared, parse_share
             from dolmino_cli.shards.output import Output

@@ -17,7 +17,7 @@ def run_retokenize(inputs: Sequence[str], *, output: str, how: ExecutorOptions, 
     """Retokenize and print a summary. `options` are those of `plan_retokenize`. Raises DolminoError."""
     # The library logs what a person must know, such as falling back to the slow engine.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    plan = plan_retokenize(inputs, output=output, **options)  # type: ignore[arg-type]
+    plan = plan_retokenize(inputs, output=output, memory_bytes=how.memory_bytes, **options)  # type: ignore[arg-type]
     listed_bytes = sum(shard.bytes for shard in plan.shards)
     remark(f"{len(plan.shards):,} shards, {big_bytes(listed_bytes)}")
     if dry_run:

@@ -12,22 +12,22 @@ from dolmino_cli.errors import ConfigError, RunFailed
 
 # Peak memory over a document's bytes, all through reading, measuring and writing: 4.2 of ASCII, 4.8 of Japanese, 7.7 of ASCII
 # with one emoji, which Python holds in 4 bytes a character (measured by benchmarks/cluster/memory.py).
-_PER_DOCUMENT_BYTE = 8
+PER_DOCUMENT_BYTE = 8
 _WITHOUT_DOCUMENTS_BYTES = 256 << 20
 _LARGE_BYTES = 16 << 20
 _STATM = Path("/proc/self/statm")
 
 
-def check_fits(memory_bytes: int, max_document_bytes: int) -> None:
+def check_fits(memory_bytes: int, max_document_bytes: int, *, per_document_byte: int = PER_DOCUMENT_BYTE) -> None:
     """Raises ConfigError where a document as large as allowed may not fit into a worker's memory, naming what would."""
-    needed = _WITHOUT_DOCUMENTS_BYTES + _PER_DOCUMENT_BYTE * max_document_bytes
+    needed = _WITHOUT_DOCUMENTS_BYTES + per_document_byte * max_document_bytes
     if needed <= memory_bytes:
         return
-    fits = (memory_bytes - _WITHOUT_DOCUMENTS_BYTES) // _PER_DOCUMENT_BYTE
+    fits = (memory_bytes - _WITHOUT_DOCUMENTS_BYTES) // per_document_byte
     lower = f"--max-document {fits >> 20}MiB or less, or " if fits >= 1 << 20 else ""
     raise ConfigError(
         f"--memory-per-worker {memory_bytes:,}: a document of --max-document {max_document_bytes:,} bytes may take "
-        f"{_PER_DOCUMENT_BYTE} times its size; give {lower}--memory-per-worker {-(-needed >> 20)}MiB or more"
+        f"{per_document_byte} times its size; give {lower}--memory-per-worker {-(-needed >> 20)}MiB or more"
     )
 
 

@@ -14,6 +14,7 @@ from dolmino_cli.buffers import text_buffers
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.executors import counters
+from dolmino_cli.pipeline.memory import check_ceiling, give_back
 from dolmino_cli.pipeline.quarantine import Quarantine
 from dolmino_cli.shards.ledger import OutputFile
 from dolmino_cli.shards.read_options import MAX_DOCUMENT_BYTES
@@ -41,6 +42,7 @@ class Encoding:
     engine: EngineName
     on_error: OnError
     max_document_bytes: int = MAX_DOCUMENT_BYTES
+    memory_bytes: int | None = None  # that a worker may have
 
     def load(self) -> Engine:
         """The engine, loaded once per process. Raises ConfigError when the tokenizer's file changed under the run."""
@@ -147,6 +149,10 @@ def encode_shard(
                 tally.empty += len(texts) - len(encoded)
                 tally.tokenised += len(encoded)
                 yield encoded
+                del encoded
+            check_ceiling(encoding.memory_bytes, shard.path)
+            del batch, texts  # before the next one is read
+            give_back(text_bytes)
         tally.quarantine_files |= quarantine.publish()
 
 

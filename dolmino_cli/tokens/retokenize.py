@@ -24,6 +24,7 @@ from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
+from dolmino_cli.pipeline.memory import check_fits
 from dolmino_cli.shards import ledger, storage
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.listing import list_shards
@@ -43,6 +44,9 @@ from dolmino_cli.tokens.tasks import Job, Outcome, Task
 log = logging.getLogger(__name__)
 
 TOKENS_PER_FILE = 100_000_000
+# Peak memory over a document's bytes: 4 of English, 5 of Japanese, 8 of random letters, 13 where each byte is a token of its own.
+# One word of 60 MB took 25: such a document fails by the ceiling.
+_PER_DOCUMENT_BYTE = 14
 # A group per worker saves writing the tokens twice, if there are groups enough to keep the workers evenly busy.
 _GROUPS_PER_WORKER = 3
 
@@ -90,17 +94,22 @@ def plan_retokenize(
     engine: EngineName = "auto",
     on_error: OnError = "fail",
     max_document_bytes: int = MAX_DOCUMENT_BYTES,
+    memory_bytes: int | None = None,
 ) -> Plan:
     """List the shards and see what is done already; nothing is written.
 
     Every document ends with `eos` (by default what the tokenizer says) unless its last id is that already, and begins with
     `bos` only if given. A file holds at most `tokens_per_file` tokens unless one document alone has more. The text of special
     tokens stays text with `special_tokens="text"`. Documents that are empty, after `str.strip` when `strip`, are counted and
-    left out; records of more than `max_document_bytes` are set aside. Raises ConfigError when the output holds a run with another
-    tokenizer, options or inputs, naming what changed.
+    left out; records of more than `max_document_bytes` are set aside. A shard whose worker has more than `memory_bytes` fails.
+
+    Raises ConfigError when the output holds a run with another tokenizer, options or inputs, naming what changed, and where a
+    largest document may take more than `memory_bytes`.
     """
     if tokens_per_file < 1:
         raise ConfigError(f"tokens per file {tokens_per_file}: give 1 or more (default {TOKENS_PER_FILE})")
+    if memory_bytes is not None:
+        check_fits(memory_bytes, max_document_bytes, per_document_byte=_PER_DOCUMENT_BYTE)
     identity = resolve(tokenizer, eos)
     assert identity.eos_id is not None, "resolve demands an eos"
     shards = list_shards(inputs)
@@ -114,6 +123,7 @@ def plan_retokenize(
         engine=engine,
         on_error=on_error,
         max_document_bytes=max_document_bytes,
+        memory_bytes=memory_bytes,
     )
     recorded = {
         "bos_id": encoding.bos_id,

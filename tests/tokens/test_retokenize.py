@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, DataError, RunFailed
 from dolmino_cli.executors.local import Local
+from dolmino_cli.pipeline.memory import check_ceiling
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays
 from dolmino_cli.tokens.retokenize import execute, finish, plan_retokenize, retokenize
@@ -170,6 +172,26 @@ def test_a_document_over_the_limit_is_set_aside(tokenizer: Path, tmp_path: Path)
     made = retokenize([str(folder)], tokenizer=str(tokenizer), output=str(tmp_path / "out"), max_document_bytes=300)
     assert [id for _, id, _, _ in documents_in(made)] == ["a.jsonl/0", "a.jsonl/2"]
     assert (made.totals["read"], made.totals["quarantined"]) == (3, 1)
+
+
+def test_a_largest_document_that_may_not_fit_is_refused(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"take 14 times its size; give --max-document 54MiB or less, or .* 2048MiB or more"):
+        retokenize([str(shards)], tokenizer=str(tokenizer), output=str(tmp_path / "out"), memory_bytes=1 << 30)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_a_shard_that_takes_too_much_fails_and_the_others_go_on(
+    tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = write_shards(tmp_path / "in", {f"{name}.jsonl": ["the dog"] for name in "abc"})
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "output": str(tmp_path / "out"), "tokens_per_file": 1}
+    with monkeypatch.context() as patched:
+        ceilings = iter([1 << 40, 1, 1 << 40])
+        patched.setattr("dolmino_cli.tokens.encode.check_ceiling", lambda _, path: check_ceiling(next(ceilings), path))
+        with pytest.raises(RunFailed, match=r"in/b\.jsonl: the worker has [\d,]+ MiB, more than --memory-per-worker"):
+            retokenize([str(shards)], memory_bytes=4 << 30, **given)
+    assert sorted(path.name for path in (tmp_path / "out/ledger").iterdir()) == ["group-00000.json", "group-00002.json"]
+    assert retokenize([str(shards)], **given).totals["documents"] == 3
 
 
 def test_a_rerun_with_other_inputs_is_refused_naming_what_changed(tokenizer: Path, tmp_path: Path) -> None:
