@@ -6,13 +6,18 @@ Token and endpoint are the Hub's own: HF_TOKEN (or a login), HF_ENDPOINT.
 from __future__ import annotations
 
 import os
+import re
+import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from dolmino_cli.errors import StorageError
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
 _READ_AHEAD_BYTES = 8 << 20
+_FILE = re.compile(r"hf://(?:(datasets|spaces)/)?([^/]+/[^/@]+)(?:@((?:refs/(?:pr|convert)/)?[^/]+))?/(.+)")
 
 
 def filesystem() -> Any:
@@ -53,6 +58,28 @@ def open_bytes(uri: str) -> BinaryIO:
     """The file's bytes, fetched in ranges as they are read."""
     with storage_errors("read", uri):
         return cast(BinaryIO, filesystem().open(uri.removeprefix("hf://"), "rb", block_size=_READ_AHEAD_BYTES))
+
+
+def fetch(uri: str) -> Path:
+    """The file in the Hub library's own cache, downloaded unless it is there already: so it is found without a network, too."""
+    from huggingface_hub import hf_hub_download
+
+    parts = _FILE.fullmatch(uri)
+    if parts is None:
+        raise StorageError(
+            f"cannot download {uri}: that names no file; give hf://OWNER/NAME/FILE or hf://datasets/OWNER/NAME/FILE"
+        )
+    kind, repository, revision, name = parts.groups()
+    with storage_errors("download", uri):
+        return Path(
+            hf_hub_download(
+                repository,
+                name,
+                repo_type=kind.removesuffix("s") if kind else "model",
+                revision=urllib.parse.unquote(revision) if revision else None,
+                endpoint=os.environ.get("HF_ENDPOINT") or None,
+            )
+        )
 
 
 def _raise_refusal(error: FileNotFoundError) -> None:

@@ -116,8 +116,11 @@ def cache_folder() -> Path:
 def fetch(path: str) -> Path:
     """A local file with the content of `path`: itself when local, else a download kept by path and etag.
 
-    Downloads lie in $DOLMINO_CACHE (default ~/.cache/dolmino) and appear there whole. Raises StorageError.
+    Downloads from S3 lie in $DOLMINO_CACHE (default ~/.cache/dolmino) and appear there whole; the Hub's in its own cache.
+    Raises StorageError.
     """
+    if store_of(path) is _STORES["hf"]:
+        return hub.fetch(path)
     found = stat(path)
     if found is None:
         raise StorageError(f"cannot read {path}: there is no such file")

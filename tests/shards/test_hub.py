@@ -48,8 +48,8 @@ class FakeHub(http.server.BaseHTTPRequestHandler):
             self.answer(200, json.dumps({"id": "lab/set", "sha": "0" * 40, "siblings": []}).encode())
         elif found := re.fullmatch(r"/api/datasets/lab/set/tree/main/?(.*)", path):
             self.tree(found.group(1), recursive="recursive=true" in self.path.lower())
-        elif (found := re.fullmatch(r"/datasets/lab/set/resolve/main/(.*)", path)) and found.group(1) in self.files:
-            self.content(self.files[found.group(1)])
+        elif (found := re.fullmatch(r"/datasets/lab/set/resolve/(main|refs/pr/1)/(.*)", path)) and found.group(2) in self.files:
+            self.content(self.files[found.group(2)])
         else:
             self.answer(404, b"{}", {"X-Error-Code": "EntryNotFound" if "lab/set" in path else "RepoNotFound"})
 
@@ -101,6 +101,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     yield
     server.shutdown()
     server.server_close()
@@ -129,9 +130,30 @@ def test_folders_globs_and_files(hub: None) -> None:
     assert {given: [shard.name for shard in list_shards([given])] for given in names} == names
 
 
-def test_fetch(hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path / "cache"))
-    assert storage.fetch("hf://datasets/lab/set/README.md").read_bytes() == b"# set"
+@pytest.mark.parametrize("revision", ["", "@main", "@refs/pr/1"])
+def test_what_was_fetched_is_there_without_a_network(
+    hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    uri = f"hf://datasets/lab/set{revision}/data/deep/y.jsonl"
+    fetched = storage.fetch(uri)
+    assert fetched.read_bytes() == A + b"\n" + B and tmp_path / "hub-cache" in fetched.parents
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert storage.fetch(uri) == fetched
+    with pytest.raises(StorageError, match=r"^cannot download hf://datasets/lab/set/README\.md: "):
+        storage.fetch("hf://datasets/lab/set/README.md")
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("hf://datasets/lab/set/none.bin", "404"),
+        ("hf://datasets/lab/gated/model.bin", r"the Hub refused \(401\)"),
+        ("hf://lab/model", "that names no file; give hf://OWNER/NAME/FILE"),
+    ],
+)
+def test_what_cannot_be_fetched(hub: None, uri: str, why: str) -> None:
+    with pytest.raises(StorageError, match=f"^cannot download {uri}: .*{why}"):
+        storage.fetch(uri)
 
 
 def test_what_is_not_there_or_not_allowed(hub: None) -> None:
