@@ -75,6 +75,13 @@ def build_index(sets: Sequence[EvaluationSet], output: str, options: IndexOption
     return load_index(output)
 
 
+def lettered_words(texts: Iterable[str], words: Words) -> np.ndarray:
+    """Per text its words with a letter or number (int64), which `shortest` is measured in."""
+    instances = [Instance(task="", split="", id="", text=text) for text in texts]
+    counts: np.ndarray = _number_words(instances, IndexOptions(words=words))[3][:, 1]
+    return counts
+
+
 def _read(sets: Sequence[EvaluationSet]) -> tuple[list[dict[str, str]], dict[tuple[str, str], list[Instance]]]:
     """Name and sha256 of every file read; the instances by task and split, in the order of first appearance."""
     files: list[dict[str, str]] = []

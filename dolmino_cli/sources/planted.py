@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
 from dolmino_cli.shards.listing import Shard
 from dolmino_cli.shards.reading import read_batches
+from dolmino_cli.sources.evaluation_index import lettered_words
 from dolmino_cli.stages.ngram_index import NgramIndex, load_index
 from dolmino_cli.stages.ngram_overlap import RULES
 
@@ -23,7 +23,7 @@ BOUNDS: Mapping[str, float] = {"paper": 0.1, "ai2": 0.1, "instance": 1.0}
 DEFAULT = "default"  # the rule of filters/flan.yaml: `paper` or `instance`
 COLUMNS = (*RULES, DEFAULT)
 
-LENGTHS = (1, 3, 5, 8, 13, 25, 50)  # least words of a class of lengths
+LENGTHS = (1, 3, 5, 8, 13, 25, 50)  # least words, with a letter or number each, of a class of lengths
 # What a worker imports before it is forked, so that no worker pays for it.
 PRELOAD = ("dolmino_cli.sources.planted",)
 
@@ -59,17 +59,11 @@ class Clean:
             self.named[number] = self.named.get(number, 0) + count
 
 
-def words_of(text: str) -> int:
-    """Runs of letters and numbers: the words that an instance is measured by here."""
-    kinds = (unicodedata.category(character)[0] in "LMN" for character in text)
-    return sum(kind for kind, _ in itertools.groupby(kinds))
-
-
 def sample(index: NgramIndex, *, per_length: int) -> dict[int, list[int]]:
     """Numbers of instances by class of length (its least words), evenly spaced, at most `per_length` of each."""
     classes: dict[int, list[int]] = {least: [] for least in LENGTHS}
-    for number in range(index.instances):
-        words = words_of(index.instance_text(number))
+    counts = lettered_words((index.instance_text(number) for number in range(index.instances)), index.words)
+    for number, words in enumerate(counts.tolist()):
         if words:
             classes[max(least for least in LENGTHS if least <= words)].append(number)
     return {

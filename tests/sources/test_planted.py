@@ -10,7 +10,8 @@ from dolmino_cli.bundled import find
 from dolmino_cli.executors.local import Local
 from dolmino_cli.recipe import load_recipe
 from dolmino_cli.shards.listing import list_shards
-from dolmino_cli.sources.planted import BOUNDS, measure_clean, measure_recall, missed, words_of
+from dolmino_cli.sources.evaluation_index import lettered_words
+from dolmino_cli.sources.planted import BOUNDS, measure_clean, measure_recall, missed
 from tests.executors.hostile import Hostile
 from tests.pipeline.make import write_shard
 from tests.sources.make import make_index
@@ -71,5 +72,6 @@ def test_bounds_are_those_of_the_recipe() -> None:
         assert [decision.below for decision in recipe.decisions] == [BOUNDS[rule] for rule in rules]
 
 
-def test_words_are_runs_of_letters_and_numbers() -> None:
-    assert [words_of(text) for text in ("Who wrote Hamlet?", "...", "a_b 3.5", "")] == [3, 0, 4, 0]
+def test_words_are_those_of_the_index() -> None:
+    texts = ("Who wrote Hamlet?", "...", "a_b 3.5", "", "Evaluate $\\log_264$.")
+    assert lettered_words(texts, "as_written").tolist() == [3, 0, 2, 0, 2]
