@@ -223,7 +223,9 @@ def _write_parts(prepared: Prepared, mixed: MixedRows, output: Output, mark: Mar
     with how.watch("write", mixed.tokens, "tokens") as say:
         say(0, "")
         phase = Phase(name="write", name_of=lambda task: f"{task.part:05d}", recorded=written_part)
-        for _, result in attempt_all(how.executor, write_part, tasks(), what="parts", phase=phase, preload=PRELOAD):
+        for _, result in attempt_all(
+            how.executor, write_part, tasks(), what="parts", phase=phase, output=output, preload=PRELOAD
+        ):
             written.append(result)
             done += result.part.tokens
             say(done, f"{len(written):,} parts")

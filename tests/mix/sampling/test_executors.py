@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError
+from dolmino_cli.executors import failures
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.prepare import prepare
@@ -94,11 +95,15 @@ def test_what_a_stopped_run_did_is_not_done_again(made: Path, monkeypatch: pytes
                 make(made, "again")
     written = {path.name: path.stat().st_ino for path in (made / "again").glob("part-*")}
     assert len(written) == 8  # two parts of four files
+    assert failures.names(Output(str(made / "again"))) == {"00002", "00003", "00004", "00005"}
     monkeypatch.setattr(choose, "survey", lambda task: done.append(task) or recall(task.record))
     make(made, "again")
     assert len(done) == 5  # all of them recalled: nothing of the sources was read again
     assert {name: (made / "again" / name).stat().st_ino for name in written} == written
-    assert contents(made / "again") == contents(made / "mix")
+    assert failures.names(Output(str(made / "again"))) == set()
+    logs = {f"logs/write/{part}.log" for part in ("00002", "00003", "00004", "00005")}
+    found = contents(made / "again")
+    assert {name: data for name, data in found.items() if name not in logs} == contents(made / "mix") and logs <= set(found)
 
 
 def test_a_folder_of_another_mix_that_was_not_finished_is_begun_anew(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
