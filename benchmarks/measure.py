@@ -106,22 +106,24 @@ def run_kernel(command: Sequence[str], *, environment: Mapping[str, str], log: P
 
 
 def interleave(contenders: Sequence[Contender], jobs: Callable[[Contender], Sequence[Job]], *, runs: int) -> list[Timing]:
-    """Warm up every contender on its first job, then time all of them on all jobs alternately, `runs` times each.
+    """Time all contenders on all their jobs alternately, `runs` times each; the first counted run of every job is checked.
 
-    The first counted run of every job is checked, off the clock.
+    In every round a contender does its first job once uncounted before it is timed: while another one ran for minutes, the system
+    may have given up the pages of its programs.
     """
     pairs = [(contender, job) for contender in contenders for job in jobs(contender)]
     for _, job in pairs:
         for path in job.documents.iterdir():
             path.read_bytes()  # into the page cache
-    warm_up_seconds = {}
-    for contender, job in pairs:
-        if contender.name not in warm_up_seconds:
-            warm_up_seconds[contender.name] = _once(contender, job)[0]
+    warm_up_seconds: dict[str, float] = {}
     counted: list[list[tuple[float, float]]] = [[] for _ in pairs]
     answers = []
     for run in range(runs):
+        warm = ""
         for results, (contender, job) in zip(counted, pairs, strict=True):
+            if contender.name != warm:
+                warm, seconds = contender.name, _once(contender, job)[0]
+                warm_up_seconds.setdefault(warm, seconds)
             results.append(_once(contender, job))
             if run == 0:
                 answers.append(contender.check(job))
@@ -130,7 +132,7 @@ def interleave(contenders: Sequence[Contender], jobs: Callable[[Contender], Sequ
             name=contender.name,
             shards=job.shards,
             cores=job.cores,
-            seconds=tuple(seconds for seconds, _ in results),
+            seconds=tuple(wall for wall, _ in results),
             warm_up_seconds=warm_up_seconds[contender.name],
             peak_mb=max(peak for _, peak in results),
             answer=answer,
