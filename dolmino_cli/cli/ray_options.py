@@ -38,7 +38,7 @@ MemoryPerWorker = Annotated[
     typer.Option(
         "--memory-per-worker",
         metavar="SIZE",
-        help="Memory of a worker (4GiB). A shard of `filter`, `score`, `retokenize` that takes more fails; Ray keeps it free.",
+        help="Memory of a worker, like 4GiB: a shard of `filter`, `score`, `retokenize` with more fails. Ray keeps it free.",
     ),
 ]
 DEFAULTS = {"ray_address": None, "cpus_per_worker": 1.0, "gpus_per_worker": 0.0, "gpu_workers": 0}
