@@ -81,5 +81,7 @@ def test_no_process_of_a_run_imports_pandas_or_scipy(
     arguments = [verb, *map(str, given[verb]), "-o", str(tmp_path / "out"), "-w", str(workers)]
     subprocess.run([sys.executable, "-m", "dolmino_cli.cli.main", *arguments], check=True, env=environment, timeout=120)
     assert list((tmp_path / "seen").iterdir()) == []
+    subprocess.run([sys.executable, "-m", "dolmino_cli.cli.main", "mix", "list"], check=True, env=environment, timeout=120)
+    assert list((tmp_path / "seen").iterdir()) == []
     subprocess.run([sys.executable, "-c", "import pyarrow; pyarrow.array([1]); import numba"], check=True, env=environment)
     assert len(list((tmp_path / "seen").iterdir())) == 2

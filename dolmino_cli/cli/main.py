@@ -67,6 +67,10 @@ app.command("report")(report_verb.report)
 app.command("clean")(clean_verb.clean)
 
 
+# Verbs that make arrays and have no workers to start before that (`runs_tasks`): they begin as those do, without pandas.
+_WITHOUT_WORKERS = {"classifier", "decontaminate", "microanneal", "mix", "report", "trace"}
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"dolmino {__version__}")
@@ -75,6 +79,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -83,6 +88,8 @@ def options(
     """Set what holds for every verb."""
     if debug:
         os.environ["DOLMINO_DEBUG"] = "1"
+    if context.invoked_subcommand in _WITHOUT_WORKERS and "--help" not in sys.argv:
+        from dolmino_cli.executors import imported_first  # noqa: F401
 
 
 # What Typer makes of a KeyboardInterrupt; 128 + SIGINT, as shells have it.
