@@ -76,6 +76,8 @@ class Worker:
 
     def start(self) -> Started:
         """Import what tasks need, and say what this process is."""
+        from dolmino_cli.executors import imported_first  # noqa: F401
+
         for module in self._driver.preload:
             with suppress(ImportError):  # an extra that no task may need
                 importlib.import_module(module)
