@@ -12,13 +12,13 @@ from dolmino_cli.errors import ConfigError, RunFailed
 
 # Peak memory over a document's bytes, all through reading, measuring and writing: 4.2 of ASCII, 4.8 of Japanese, 7.7 of ASCII
 # with one emoji, which Python holds in 4 bytes a character (measured by benchmarks/cluster/memory.py).
-PER_DOCUMENT_BYTE = 8
+_PER_DOCUMENT_BYTE = 8
 _WITHOUT_DOCUMENTS_BYTES = 256 << 20
 _LARGE_BYTES = 16 << 20
 _STATM = Path("/proc/self/statm")
 
 
-def check_fits(memory_bytes: int, max_document_bytes: int, *, per_document_byte: int = PER_DOCUMENT_BYTE) -> None:
+def check_fits(memory_bytes: int, max_document_bytes: int, *, per_document_byte: int = _PER_DOCUMENT_BYTE) -> None:
     """Raises ConfigError where a document as large as allowed may not fit into a worker's memory, naming what would."""
     needed = _WITHOUT_DOCUMENTS_BYTES + per_document_byte * max_document_bytes
     if needed <= memory_bytes:

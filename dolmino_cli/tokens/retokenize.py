@@ -139,11 +139,7 @@ def plan_retokenize(
         dtype=arrays.dtype_name(identity.vocabulary_size),
         tokens_per_file=tokens_per_file,
         output=target,
-        scratch=Output(
-            f"{tempfile.gettempdir()}/dolmino-{ledger.recipe_hash({'output': output})[:16]}"
-            if target.is_s3
-            else f"{target.root}/.scratch"
-        ),
+        scratch=_scratch_of(target, output),
         recipe={"tokenizer": identity.as_record(), "options": recorded},
     )
     groups = groups_of(shards, tokens_per_file)
@@ -229,6 +225,13 @@ def finish(plan: Plan) -> TokenArrays:
     )
     plan.job.output.put(arrays.NAME, written.to_json())
     return written
+
+
+def _scratch_of(target: Output, output: str) -> Output:
+    """A folder of this machine: in the output where that is local, else one that a rerun finds by the output's name."""
+    if target.is_s3:
+        return Output(f"{tempfile.gettempdir()}/dolmino-{ledger.recipe_hash({'output': output})[:16]}")
+    return Output(f"{target.root}/.scratch")
 
 
 def _phase(plan: Plan) -> Phase:
