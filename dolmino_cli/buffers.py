@@ -1,4 +1,4 @@
-"""Arrow text columns as flat arrays, for whatever runs over their bytes."""
+"""Arrow columns as flat arrays, for whatever runs over their bytes, and back."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def text_buffers(text: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
 def text_column(data: np.ndarray, offsets: np.ndarray) -> pa.LargeStringArray:
     """The inverse: a column whose document i is `data[offsets[i]:offsets[i + 1]]`, without copying."""
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def number_column(numbers: np.ndarray) -> pa.Int64Array:
+    """A column of int64 without nulls, without copying. `pa.array` imports all of numpy.ma first, only to know a masked array."""
+    numbers = np.ascontiguousarray(numbers, np.int64)
+    return pa.Int64Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])

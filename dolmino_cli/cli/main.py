@@ -10,30 +10,12 @@ from typing import Annotated
 import typer
 
 from dolmino_cli import __version__
-from dolmino_cli.cli import checkpoint as checkpoint_verbs
-from dolmino_cli.cli import classifier as classifier_verbs
-from dolmino_cli.cli import clean as clean_verb
-from dolmino_cli.cli import decontaminate as decontaminate_verbs
-from dolmino_cli.cli import eval as eval_verb
-from dolmino_cli.cli import filter as filter_verb
-from dolmino_cli.cli import generate as generate_verbs
-from dolmino_cli.cli import jobs as jobs_verbs
-from dolmino_cli.cli import join as join_verbs
-from dolmino_cli.cli import microanneal as microanneal_verbs
-from dolmino_cli.cli import mix as mix_verbs
-from dolmino_cli.cli import recipe as recipe_verbs
-from dolmino_cli.cli import report as report_verb
-from dolmino_cli.cli import retokenize as retokenize_verb
-from dolmino_cli.cli import rewrite as rewrite_verb
-from dolmino_cli.cli import sample as sample_verb
-from dolmino_cli.cli import score as score_verb
-from dolmino_cli.cli import soup as soup_verb
-from dolmino_cli.cli import trace as trace_verb
-from dolmino_cli.cli import train as train_verb
+from dolmino_cli.cli.verbs import VerbGroup
 from dolmino_cli.errors import DolminoError, LeftToOthers
 
 app = typer.Typer(
     name="dolmino",
+    cls=VerbGroup,
     no_args_is_help=True,
     add_completion=False,
     # Rich costs 130 ms of imports before the first line of help; plain help answers in half the time.
@@ -45,27 +27,6 @@ app = typer.Typer(
     ),
     epilog="Example: dolmino filter dclm s3://bucket/dclm/ --output s3://bucket/filtered/dclm --workers 16",
 )
-app.command("filter")(filter_verb.filter_shards)
-app.command("score")(score_verb.score_shards)
-app.add_typer(recipe_verbs.app, name="recipe")
-app.add_typer(decontaminate_verbs.app, name="decontaminate")
-app.command("rewrite")(rewrite_verb.rewrite)
-app.add_typer(classifier_verbs.app, name="classifier")
-app.command("retokenize")(retokenize_verb.retokenize)
-app.add_typer(join_verbs.app, name="join")
-app.add_typer(generate_verbs.app, name="generate")
-app.add_typer(mix_verbs.app, name="mix")
-app.add_typer(microanneal_verbs.app, name="microanneal")
-app.command("sample")(sample_verb.sample)
-app.command("trace")(trace_verb.trace)
-app.command("train")(train_verb.train)
-app.add_typer(checkpoint_verbs.app, name="checkpoint")
-app.command("soup")(soup_verb.soup)
-app.command("eval")(eval_verb.evaluate)
-app.add_typer(jobs_verbs.app, name="jobs")
-app.command("report")(report_verb.report)
-app.command("clean")(clean_verb.clean)
-
 
 # Verbs that make arrays and have no workers to start before that (`runs_tasks`): they begin as those do, without pandas.
 _WITHOUT_WORKERS = {"classifier", "decontaminate", "microanneal", "mix", "report", "trace"}

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from dolmino_cli.buffers import number_column
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.compression import PlainBytes
@@ -173,7 +174,7 @@ def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarra
         id=pa.array([document.id for document in documents], pa.large_string()),
         text=pa.array([document.text for document in documents], pa.large_string()),
         record=_records(block, chosen) if records else pa.nulls(len(chosen)),
-        line=pa.array(chosen + block.first, pa.int64()),
+        line=number_column(chosen + block.first),
     )
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from dolmino_cli.buffers import text_buffers
+from dolmino_cli.buffers import number_column, text_buffers
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.storage import Pending, open_bytes
 
@@ -50,7 +50,7 @@ class IndexWriter:
 
 def csv_rows(offsets: npt.NDArray[np.int64], id: pa.LargeStringArray, src: str, loc: pa.Int64Array) -> memoryview:
     """The rows as UTF-8 bytes, the same as csv.writer would write, without a Python object per row."""
-    bounds, line = (pc.cast(pa.array(column), pa.large_string()) for column in (offsets, loc))
+    bounds, line = (pc.cast(column, pa.large_string()) for column in (number_column(offsets), loc))
     start, end = bounds[:-1], bounds[1:]
     tail = pc.binary_join_element_wise(line, _LINE_END, _NOTHING)
     quoted_src = quoted(pa.array([src], pa.large_string()))[0]
