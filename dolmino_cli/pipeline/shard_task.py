@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from dolmino_cli.errors import DataError, DolminoError, StorageError
+from dolmino_cli.errors import DolminoError, StorageError
 from dolmino_cli.executors.leases import Lease, LeaseLost, Leases
 from dolmino_cli.pipeline.evaluate import score_columns
 from dolmino_cli.pipeline.existing_scores import ExistingScores
@@ -23,6 +23,7 @@ from dolmino_cli.pipeline.task import Options, ShardTask, batch_bytes, read_opti
 from dolmino_cli.pipeline.through_stages import run_batches
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile, input_identity, load, save
 from dolmino_cli.shards.parts import Parts, open_parts
+from dolmino_cli.shards.shard import changed
 from dolmino_cli.shards.storage import Output, stat
 
 __all__ = ["Options", "ShardTask", "batch_bytes", "run_shard"]
@@ -207,7 +208,7 @@ class _Work:
 def _refuse_changed_input(task: ShardTask) -> None:
     found = stat(task.shard.path)
     if task.shard.etag is not None and (found is None or (found.bytes, found.etag) != (task.shard.bytes, task.shard.etag)):
-        raise DataError("was changed while it was being read; restore it, and run the command again", path=task.shard.path)
+        raise changed(task.shard.path)
 
 
 def _summed(entries: Sequence[LedgerEntry]) -> defaultdict[str, float]:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from dolmino_cli.errors import DataError
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.s3_client import client
 from dolmino_cli.shards.s3_object import StoredObject, split
-from dolmino_cli.shards.shard import Shard
+from dolmino_cli.shards.shard import Shard, changed
 
 __all__ = ["client", "split"]
 
@@ -76,7 +75,7 @@ def read_range(stored: Shard, start: int, length: int) -> bytes:
     with storage_errors("read", stored.path):
         data = bytes(StoredObject(stored.path, etag=stored.etag).fetch(start, length))
     if len(data) != length:
-        raise DataError("was changed while it was being read; restore it, and run the command again", path=stored.path)
+        raise changed(stored.path)
     return data
 
 

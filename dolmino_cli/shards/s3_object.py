@@ -8,6 +8,7 @@ from typing import Any
 
 from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.shards.s3_client import client
+from dolmino_cli.shards.shard import changed
 
 _PIECE_BYTES = 1 << 20
 
@@ -93,11 +94,11 @@ class StoredObject:
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if status == 412:
-                raise self._changed() from None
+                raise changed(self.uri) from None
             if status != 416:
                 raise
             if self.size_bytes:
-                raise self._changed() from None  # nobody asks for what lies behind the end
+                raise changed(self.uri) from None  # nobody asks for what lies behind the end
             return None
         try:
             self._check(answer, start)
@@ -112,13 +113,10 @@ class StoredObject:
         place, _, whole = answer.get("ContentRange", "").rpartition("/")
         size = int(whole or answer["ContentLength"])
         if answer.get("ETag") != self.etag or self.size_bytes not in (None, size):  # not every store knows If-Match
-            raise self._changed()
+            raise changed(self.uri)
         first = max(0, size + start) if start < 0 else start
         if first and not whole:
             raise StorageError(f"cannot read {self.uri}: the store sends no parts of objects (it ignored a Range)")
         if whole and not place.startswith(f"bytes {first}-"):
             raise StorageError(f"cannot read {self.uri}: asked for bytes from {first} on, the store sent another place ({place})")
         self.size_bytes = size
-
-    def _changed(self) -> DataError:
-        return DataError("was changed while it was being read; restore it, and run the command again", path=self.uri)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dolmino_cli.errors import DataError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
@@ -18,3 +20,8 @@ class Shard:
     name: str
     bytes: int
     etag: str | None
+
+
+def changed(path: str) -> DataError:
+    """The error of a file that is not the one any more that a reader began with."""
+    return DataError("was changed while it was being read; restore it, and run the command again", path=path)
