@@ -9,6 +9,7 @@ import argparse
 import importlib
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -47,13 +48,14 @@ def main() -> int:
     output = ROOT / "bench-output"
     inputs = prepare(output, shards=MOST_SHARDS, tiny=arguments.tiny)
     bench = Bench(inputs=inputs, output=output, runs=arguments.runs)
-    texts, failed = [_preamble(inputs, runs=arguments.runs, tiny=arguments.tiny)], []
+    texts, measured, failed = [_preamble(inputs, runs=arguments.runs, tiny=arguments.tiny)], {}, []
     print(texts[0], flush=True)
     for name in arguments.only:
         started = time.monotonic()
         try:
             section: Section = importlib.import_module(f"cases.{name}").measure(bench)
             texts.append(section.markdown())
+            measured[section.title] = section.markdown(measured=texts[0].strip())
             failed += [f"{name}: {bar.what}" for bar in section.bars if not bar.met]
         except BenchmarkError as error:
             texts.append(f"### {name}\n\nFAILED: {error}\n")
@@ -61,7 +63,7 @@ def main() -> int:
         print(texts[-1], f"({name} took {time.monotonic() - started:.0f} s)\n", sep="\n", flush=True)
     (output / "results.md").write_text("\n".join(texts), encoding="utf-8")
     if arguments.write_readme:
-        _write_readme("\n".join(texts))
+        _write_readme(measured)
     print("\n".join(["missed:", *failed]) if failed else "all bars met")
     return 1 if failed else 0
 
@@ -72,11 +74,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", default=names, help=f"comma-separated, of {names}")
     parser.add_argument("--runs", type=int, default=3, help="counted runs per command and input size (default 3)")
     parser.add_argument("--tiny", action="store_true", help="a few MB of input: to see that everything runs, not to measure")
-    parser.add_argument("--write-readme", action="store_true", help="put the results into benchmarks/README.md")
+    parser.add_argument("--write-readme", action="store_true", help="put the results in the place of the README's")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",")
-    if arguments.write_readme and (arguments.tiny or len(arguments.only) < len(CASES)):
-        parser.error("--write-readme is for a whole run on the whole input; leave out --tiny and --only")
+    if arguments.write_readme and arguments.tiny:
+        parser.error("--write-readme is for runs on the whole input; leave out --tiny")
     if unknown := [name for name in arguments.only if name not in CASES]:
         parser.error(f"unknown benchmark {', '.join(unknown)}; allowed: {names}")
     return arguments
@@ -92,11 +94,14 @@ def _preamble(inputs: Inputs, *, runs: int, tiny: bool) -> str:
     return "\n\n".join([*lines, *(["**Tiny input: these numbers measure nothing.**"] if tiny else [])]) + "\n"
 
 
-def _write_readme(text: str) -> None:
+def _write_readme(measured: dict[str, str]) -> None:
+    """Put the sections, by title, in the place of those of earlier runs, and new ones behind them."""
     path = HERE / "README.md"
     before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    earlier, after = rest.split(END)
+    parts = re.split(r"^(?=### )", earlier.strip(), flags=re.MULTILINE)
+    sections = {part.splitlines()[0].removeprefix("### "): f"{part.strip()}\n" for part in parts if part}
+    path.write_text(f"{before}{BEGIN}\n\n{chr(10).join((sections | measured).values())}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

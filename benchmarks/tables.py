@@ -45,9 +45,9 @@ class Section:
     bars: Sequence[Bar]
     notes: Sequence[str] = field(default=())
 
-    def markdown(self) -> str:
-        """The section as Markdown."""
-        parts = [f"### {self.title}", _table(self.header, self.rows)]
+    def markdown(self, *, measured: str = "") -> str:
+        """The section as Markdown. `measured`: when, on what and how, where that is not said above all sections."""
+        parts = [f"### {self.title}", *([measured] if measured else []), _table(self.header, self.rows)]
         parts += [_table(("compared", "measured", "bar", ""), [bar.cells() for bar in self.bars])] if self.bars else []
         return "\n\n".join([*parts, *self.notes]) + "\n"
 
