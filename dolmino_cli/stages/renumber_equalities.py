@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Hashable, Sequence
 
 from dolmino_cli.stages.renumber_amounts import Amount
 from dolmino_cli.stages.renumber_arithmetic import Exact, divide, exact
@@ -45,9 +46,9 @@ class Equality:
         divisions = program.divisions()
         self._program, self._amounts, self._left, self._right = program, amounts, left, right
         self._operations = program.needed(left, right, *divisions)
-        self._givens = program.behind(left, right, *divisions)
-        self._gaps: dict[tuple[Exact, ...], Exact | None] = {}
-        self._roots: dict[tuple[int, tuple[Exact, ...]], Exact] = {}
+        self._key = operator.itemgetter(*program.behind(left, right, *divisions))
+        self._gaps: dict[Hashable, Exact | None] = {}
+        self._roots: dict[tuple[int, Hashable], Exact] = {}
 
     def gap(self, values: Sequence[Exact]) -> Exact | None:
         """By how much the sides differ; None where anything in the problem divides by zero."""
@@ -70,9 +71,6 @@ class Equality:
         """The value of a given at which the gap would be closed if it were linear in that."""
         gap, moved = self.gap(values), self.gap(put(values, index, values[index] + 1))
         return None if gap is None or moved is None or moved == gap else exact(values[index] - divide(gap, moved - gap))
-
-    def _key(self, values: Sequence[Exact]) -> tuple[Exact, ...]:
-        return tuple([values[index] for index in self._givens])
 
 
 def put(values: tuple[Exact, ...], index: int, value: Exact) -> tuple[Exact, ...]:

@@ -17,7 +17,7 @@ from dolmino_cli.stages.renumber_program import Program
 _STEPS_PER_START = 40
 _FINE_SHARE = 0.5  # of the starts after the first two
 # Words of marks, which are 100 at most, an amount or result that is no more than that stays so.
-_MARKS = re.compile(r"\b(?:quiz(?:zes)?|tests?|exams?|midterms?|graded?|grades|scor\w+|marks|percent\w*)\b", re.I)
+_MARKS = re.compile(r"(?=[qtemgsp])\b(?:quiz(?:zes)?|tests?|exams?|midterms?|graded?|grades|scor\w+|marks|percent\w*)\b", re.I)
 _FULL_MARKS = 100
 
 
