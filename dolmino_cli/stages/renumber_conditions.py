@@ -13,7 +13,7 @@ from dolmino_cli.stages.renumber_amounts import ceiling, near, same_kind
 from dolmino_cli.stages.renumber_arithmetic import Constant, Exact, Result
 from dolmino_cli.stages.renumber_graph import Given, Graph
 from dolmino_cli.stages.renumber_numbers import Number, written
-from dolmino_cli.stages.renumber_program import Operation, Program, succeeds
+from dolmino_cli.stages.renumber_program import Instruction, Program, execute
 
 # Words that choose between amounts: the choice that the answer made must stay the right one, so all amounts keep their order.
 # It looks ahead for what those begin with, as trying all of them at every letter takes five times as long.
@@ -26,7 +26,7 @@ _COMPARES = re.compile(
 
 
 class _Condition(NamedTuple):
-    operations: Sequence[Operation]
+    instructions: Sequence[Instruction]
     """Those that it needs and no condition before it."""
     holds: Callable[[Sequence[Exact]], bool]
     """Of what the registers hold."""
@@ -40,7 +40,7 @@ class Conditions:
     def __init__(self, text: str, graph: Graph, program: Program, most: int | None) -> None:
         self._graph = graph
         self._program = program
-        self._done: set[Operation] = set()
+        self._done: set[Instruction] = set()
         self._conditions = [
             *self._fractions(),
             *self._wholes(),
@@ -55,8 +55,8 @@ class Conditions:
     def violated(self, values: Sequence[Exact]) -> tuple[int, ...] | None:
         """The free givens behind the first condition that does not hold; None where all hold."""
         registers = self._program.started(values)
-        for operations, holds, behind in self._conditions:
-            if not (succeeds(operations, registers) and holds(registers)):
+        for instructions, holds, behind in self._conditions:
+            if not (execute(instructions, registers) and holds(registers)):
                 return behind
         return None
 
@@ -122,9 +122,9 @@ class Conditions:
                 yield self._condition(partial(_can_be_written, register, place.number), register)
 
     def _condition(self, holds: Callable[[Sequence[Exact]], bool], *registers: int) -> _Condition:
-        operations = [operation for operation in self._program.needed(*registers) if operation not in self._done]
-        self._done.update(operations)
-        return _Condition(operations, holds, self._program.behind(*registers))
+        instructions = [instruction for instruction in self._program.needed(*registers) if instruction not in self._done]
+        self._done.update(instructions)
+        return _Condition(instructions, holds, self._program.behind(*registers))
 
 
 def _is_share(low: int, high: int, coprime: bool, registers: Sequence[Exact]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from dolmino_cli.stages.renumber_amounts import Amount
 from dolmino_cli.stages.renumber_arithmetic import Exact, divide, exact
 from dolmino_cli.stages.renumber_graph import Graph
-from dolmino_cli.stages.renumber_program import Program, succeeds
+from dolmino_cli.stages.renumber_program import Program, execute
 
 
 class Equalities:
@@ -37,7 +37,7 @@ class Equalities:
 class Equality:
     """Two registers that must hold the same.
 
-    Few of a problem's givens are behind one, so that two of three gaps and roots are asked for again, and remembered.
+    Few of a problem's givens are behind one: two of three gaps are asked for again, and remembered.
     """
 
     def __init__(self, program: Program, amounts: Sequence[Amount], left: int, right: int) -> None:
@@ -45,32 +45,26 @@ class Equality:
         """The givens that can change whether it holds."""
         divisions = program.divisions()
         self._program, self._amounts, self._left, self._right = program, amounts, left, right
-        self._operations = program.needed(left, right, *divisions)
+        self._instructions = program.needed(left, right, *divisions)
         self._key = operator.itemgetter(*program.behind(left, right, *divisions))
         self._gaps: dict[Hashable, Exact | None] = {}
-        self._roots: dict[tuple[int, Hashable], Exact] = {}
 
     def gap(self, values: Sequence[Exact]) -> Exact | None:
         """By how much the sides differ; None where anything in the problem divides by zero."""
         key = self._key(values)
         if key not in self._gaps:
             registers = self._program.started(values)
-            done = succeeds(self._operations, registers)
+            done = execute(self._instructions, registers)
             self._gaps[key] = registers[self._left] - registers[self._right] if done else None
         return self._gaps[key]
 
     def mended(self, values: tuple[Exact, ...], index: int) -> tuple[Exact, ...]:
-        """`values` with it solved for a given behind it, where that may take the value; else as they are."""
-        key = index, self._key(values)
-        if key not in self._roots:
-            root = self._root(values, index)
-            self._roots[key] = values[index] if root is None or not self._amounts[index].admits(root) else root
-        return put(values, index, self._roots[key])
-
-    def _root(self, values: tuple[Exact, ...], index: int) -> Exact | None:
-        """The value of a given at which the gap would be closed if it were linear in that."""
+        """`values` with it solved for a given behind it as if linear in that; as they are where that cannot be."""
         gap, moved = self.gap(values), self.gap(put(values, index, values[index] + 1))
-        return None if gap is None or moved is None or moved == gap else exact(values[index] - divide(gap, moved - gap))
+        if gap is None or moved is None or moved == gap:
+            return values
+        root = exact(values[index] - divide(gap, moved - gap))
+        return put(values, index, root) if self._amounts[index].admits(root) else values
 
 
 def put(values: tuple[Exact, ...], index: int, value: Exact) -> tuple[Exact, ...]:

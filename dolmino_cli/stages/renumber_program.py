@@ -1,4 +1,4 @@
-"""The calculations of a problem as one sequence of operations, for values that are tried by the thousand."""
+"""The calculations of a problem as one sequence of instructions, for values that are tried by the thousand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dolmino_cli.stages.renumber_arithmetic import OPERATIONS, Constant, Exact, 
 from dolmino_cli.stages.renumber_graph import Graph
 
 
-class Operation(NamedTuple):
+class Instruction(NamedTuple):
     """Two registers joined into a third."""
 
     target: int
@@ -21,8 +21,8 @@ class Operation(NamedTuple):
 class Program:
     """Every term of a graph has a register; what two terms share is calculated once.
 
-    Registers hold the givens, then the constants, then one operation each: those of the steps, of the places, and of the
-    equalities. (5 - 2) * 5 over the given 5 has the registers [5, 2, 3, 15].
+    Registers hold the givens, the constants, then what one instruction each comes to: those of the steps, of the places, and
+    of the equalities. (5 - 2) * 5 over the given 5 has the registers [5, 2, 3, 15].
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -31,7 +31,7 @@ class Program:
         constants = dict.fromkeys(leaf.value for term in terms for leaf in leaves(term) if isinstance(leaf, Constant))
         self._initial: list[Exact] = [*graph.values(), *constants]
         self._constant_at = {value: len(graph.givens) + place for place, value in enumerate(constants)}
-        self._operations: list[Operation] = []
+        self._instructions: list[Instruction] = []
         self._operation_at: dict[tuple[str, int, int], int] = {}
         self.free = frozenset(index for index, given in enumerate(graph.givens) if not given.fixed)
         """The givens that can change."""
@@ -57,7 +57,7 @@ class Program:
         key = term.sign, left, right
         if key not in self._operation_at:
             target = self._operation_at[key] = len(self._initial)
-            self._operations.append(Operation(target, OPERATIONS[term.sign], left, right))
+            self._instructions.append(Instruction(target, OPERATIONS[term.sign], left, right))
             self._initial.append(0)
             self._behind.append(self._behind[left] | self._behind[right])
         return self._operation_at[key]
@@ -66,36 +66,36 @@ class Program:
         """The givens that can change what some of `registers` hold, in order."""
         return tuple(sorted(frozenset[int]().union(*(self._behind[register] for register in registers))))
 
-    def needed(self, *registers: int) -> list[Operation]:
-        """The operations that `registers` come from, in the order to do them."""
+    def needed(self, *registers: int) -> list[Instruction]:
+        """The instructions that `registers` come from, in the order to do them."""
         wanted = {*registers}
         needed = []
-        for operation in reversed(self._operations):
-            if operation.target in wanted:
-                wanted |= {operation.left, operation.right}
-                needed.append(operation)
+        for instruction in reversed(self._instructions):
+            if instruction.target in wanted:
+                wanted |= {instruction.left, instruction.right}
+                needed.append(instruction)
         return needed[::-1]
 
     def divisions(self) -> list[int]:
         """The registers of divisions that some values of the givens make impossible."""
-        return [each.target for each in self._operations if each.calculate is divide and self._behind[each.right]]
+        return [each.target for each in self._instructions if each.calculate is divide and self._behind[each.right]]
 
     def started(self, values: Sequence[Exact]) -> list[Exact]:
-        """Registers with these values of the givens, and no operation done."""
+        """Registers with these values of the givens, and nothing executed."""
         registers = self._initial.copy()
         registers[: len(values)] = values
         return registers
 
     def run(self, values: Sequence[Exact]) -> list[Exact] | None:
-        """The registers with all operations done; None where one divides by zero."""
+        """The registers with all instructions done; None where one divides by zero."""
         registers = self.started(values)
-        return registers if succeeds(self._operations, registers) else None
+        return registers if execute(self._instructions, registers) else None
 
 
-def succeeds(operations: Sequence[Operation], registers: list[Exact]) -> bool:
-    """Do `operations` on `registers`; False where one divides by zero."""
+def execute(instructions: Sequence[Instruction], registers: list[Exact]) -> bool:
+    """Do `instructions` on `registers`; False where one divides by zero."""
     try:
-        for target, calculate, left, right in operations:
+        for target, calculate, left, right in instructions:
             registers[target] = calculate(registers[left], registers[right])
     except ZeroDivisionError:
         return False
