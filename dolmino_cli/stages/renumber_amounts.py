@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from dolmino_cli.stages.renumber_arithmetic import Exact
+from dolmino_cli.stages.renumber_arithmetic import Exact, divide
 from dolmino_cli.stages.renumber_graph import Given
 from dolmino_cli.stages.renumber_numbers import Number
 
 _SMALL = 12  # numbers up to here are drawn from the few around them, larger ones from a factor of them
 _LOW_FACTOR, _HIGH_FACTOR = 0.6, 1.7  # of all numbers of a problem together
-_SPREAD_LOW, _SPREAD_HIGH = Fraction(4, 5), Fraction(6, 5)  # of one of them beside that
+_SPREAD_LOW, _SPREAD_HIGH = 8, 12  # tenths, of one of them beside that
 _ROUND = tuple(digit * 10**power for power in range(8, -1, -1) for digit in (5, 1))
 
 # The most that an amount of a unit is where it was not more before: a day has 24 hours in any problem.
@@ -41,26 +41,46 @@ class Amount:
     fine_step: Exact
     """The same for when no round value will do."""
 
-    def draw(self, factor: float, fine: bool, random: Random) -> Exact:
-        """A value near `factor` times the old: another than the old one where there is one, or with `fine` any."""
+    def draws(self, factor: float, fine: bool) -> Draws:
+        """Values near `factor` times the old: others than the old one where there are any, or with `fine` all."""
         step = self.fine_step if fine else self.step
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
         if self.old <= _SMALL and self.step == 1:
-            low, high = max(self.low, self.old - 4), min(self.high, self.old + 6)
+            first, last = max(first, math.ceil(self.old - 4)), min(last, math.floor(self.old + 6))
         else:
-            middle = self.old * Fraction(round(factor * 100), 100)
-            low, high = max(self.low, middle * _SPREAD_LOW), min(self.high, middle * _SPREAD_HIGH)
-        first, last = math.ceil(low / step), math.floor(high / step)
-        value = self.old
-        for _ in range(4):
-            value = (first + int(random.random() * max(1, last - first + 1))) * step
-            value = min(max(value, self.low), self.high)
-            if (fine or value != self.old) and (value.denominator == 1) == (self.old.denominator == 1):
-                break
-        return value
+            middle = divide(self.old * round(factor * 100), step)  # in hundredths of a step
+            first, last = max(first, -(-middle * _SPREAD_LOW // 1000)), min(last, middle * _SPREAD_HIGH // 1000)
+        return Draws(amount=self, first=first, count=max(1, last - first + 1), step=step, fine=fine)
 
     def admits(self, value: Exact) -> bool:
         """Whether a calculated `value` will do; it need not be as round as a drawn one."""
         return self.low <= value <= self.high and same_kind(self.old, value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draws:
+    """The `count` multiples of `step` from the one numbered `first` on, as far as `amount` admits them."""
+
+    amount: Amount
+    first: int
+    count: int
+    step: Exact
+    fine: bool
+    """The old value may be drawn too."""
+
+    def draw(self, random: Random) -> Exact:
+        """One of them, after at most four attempts at one of the old value's kind."""
+        old, low, high = self.amount.old, self.amount.low, self.amount.high
+        value = old
+        for _ in range(4):
+            value = (self.first + int(random.random() * self.count)) * self.step
+            if value < low:
+                value = low
+            elif value > high:
+                value = high
+            if (self.fine or value != old) and (value.denominator == 1) == (old.denominator == 1):
+                break
+        return value
 
 
 def common_factor(random: Random) -> float:

@@ -35,6 +35,15 @@ class Place:
     term: Term
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """A term that numbers of the answer may be without any step for it."""
+
+    term: Term
+    of_hundred: bool = False
+    """It is what a percent leaves of 100, or makes of it, which only a percent or a number above 1 can be."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Graph:
     """Givens, steps over them in the answer's order, and what must hold for any other choice of givens."""
@@ -48,6 +57,8 @@ class Graph:
     """Pairs that are equal now and must stay so: different things that one number in the answer could mean."""
     below: list[tuple[int, int]] = field(default_factory=list)
     """Pairs of givens, numerator and denominator of a fraction, the first below the second."""
+    conversions: dict[Exact, list[Conversion]] = field(default_factory=dict)
+    """What else numbers of the answer could mean, by value."""
     places: list[Place] = field(default_factory=list)
     """Everything to be written anew, in the order of the text."""
 
@@ -71,7 +82,8 @@ def meanings(graph: Graph, number: Number, constants: frozenset[Exact]) -> list[
     found += [Variable(index) for index, given in enumerate(graph.givens) if given.value == value]
     if value in constants:
         found.append(Constant(value))
-    found += [term for term in _conversions(graph, number) if _value(graph, term) == value]
+    large = number.percent or value > 1
+    found += [conversion.term for conversion in graph.conversions.get(value, ()) if large or not conversion.of_hundred]
     return found
 
 
@@ -87,31 +99,32 @@ def bind(graph: Graph, number: Number, constants: frozenset[Exact]) -> Term:
     return found[0]
 
 
-def _conversions(graph: Graph, number: Number) -> Iterator[Term]:
-    """Percents as shares, cents as dollars, fractions as decimals, and what they leave of the whole."""
+def conversions(graph: Graph) -> dict[Exact, list[Conversion]]:
+    """By value: percents as shares, cents as dollars, fractions as decimals, and what they leave of the whole."""
+    found: dict[Exact, list[Conversion]] = {}
+    for conversion in _converted(graph):
+        found.setdefault(evaluate(conversion.term, graph.values(), ()), []).append(conversion)
+    return found
+
+
+def _converted(graph: Graph) -> Iterator[Conversion]:
     hundred, one = Constant(100), Constant(1)
     for index, given in enumerate(graph.givens):
         this = Variable(index)
         share = Operation("/", this, hundred)
-        if any(mention.percent or mention.unit in ("cent", "cents") for mention in given.mentions):
-            yield share
-        if any(mention.percent for mention in given.mentions):
-            yield Operation("-", one, share)
-            yield Operation("+", one, share)
-            if number.percent or number.value > 1:
-                yield Operation("-", hundred, this)
-                yield Operation("+", hundred, this)
+        percent = any(mention.percent for mention in given.mentions)
+        if percent or any(mention.unit in ("cent", "cents") for mention in given.mentions):
+            yield Conversion(term=share)
+        if percent:
+            yield Conversion(term=Operation("-", one, share))
+            yield Conversion(term=Operation("+", one, share))
+            yield Conversion(term=Operation("-", hundred, this), of_hundred=True)
+            yield Conversion(term=Operation("+", hundred, this), of_hundred=True)
     for low, high in graph.below:
-        yield Operation("/", Variable(low), Variable(high))
-        yield Operation("-", one, Operation("/", Variable(low), Variable(high)))
-        yield Operation("-", Variable(high), Variable(low))
-
-
-def _value(graph: Graph, term: Term) -> Exact | None:
-    try:
-        return evaluate(term, graph.values(), graph.results)
-    except ZeroDivisionError:
-        return None
+        fraction = Operation("/", Variable(low), Variable(high))
+        yield Conversion(term=fraction)
+        yield Conversion(term=Operation("-", one, fraction))
+        yield Conversion(term=Operation("-", Variable(high), Variable(low)))
 
 
 def computed_with(terms: Sequence[Term]) -> frozenset[int]:

