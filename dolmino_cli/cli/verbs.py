@@ -6,6 +6,7 @@ A verb is imported, and its options are built, when it is asked for. To do so wi
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,13 @@ class VerbGroup(typer.core.TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": _Commands(settings["rich_markup_mode"])})
 
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        """Write the list of verbs: a line of each one's help, for which nothing is built."""
+        whole = self.commands
+        self.commands = {verb: typer.core.TyperCommand(verb, help=_help(_found(verb))) for verb in VERBS}
+        super().format_commands(context, formatter)
+        self.commands = whole
+
 
 class _Commands(Mapping[str, Any]):
     """Verb -> command, built when it is looked up."""
@@ -54,8 +62,7 @@ class _Commands(Mapping[str, Any]):
 
     def __getitem__(self, verb: str) -> Any:
         if verb not in self._built:
-            attribute = VERBS[verb]
-            found = getattr(importlib.import_module(f"dolmino_cli.cli.{verb}"), attribute)
+            found = _found(verb)
             holder = typer.Typer(rich_markup_mode=self._rich_markup_mode)
             if isinstance(found, typer.Typer):
                 holder.add_typer(found, name=verb)
@@ -69,3 +76,15 @@ class _Commands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(VERBS)
+
+
+def _found(verb: str) -> Any:
+    """The function or application of a verb. Raises KeyError."""
+    attribute = VERBS[verb]
+    return getattr(importlib.import_module(f"dolmino_cli.cli.{verb}"), attribute)
+
+
+def _help(found: Any) -> str:
+    text = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
+    assert isinstance(text, str), "a verb has a help"
+    return text
