@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dolmino_cli.buffers import number_column
 from dolmino_cli.documents import Batch
 from dolmino_cli.shards.conversion import kept_bytes, to_json_lines, unwritable
 from dolmino_cli.shards.faults import Quarantined, TooLarge
@@ -133,7 +134,7 @@ def _strings(column: pa.Array) -> pa.Array:
 
 def batch_of(path: str, rows: pa.RecordBatch, first_row: int, good: np.ndarray | None = None, *, records: bool) -> Batch:
     """The rows that are `good` as documents, the first being row `first_row`; none of them without `good`."""
-    numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
+    numbers = number_column(np.arange(first_row, first_row + len(rows)))
     if good is None or not good.any():
         nothing = pa.array([], pa.large_string())
         return Batch(shard=path, id=nothing, text=nothing, record=rows.to_struct_array().slice(0, 0), line=numbers.slice(0, 0))
