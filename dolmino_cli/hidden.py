@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 
 
-class _Hides(MetaPathFinder):
+class _Hides:  # no importlib.abc.MetaPathFinder: that brings importlib.resources
     def __init__(self, package: str) -> None:
         self._package = package
 

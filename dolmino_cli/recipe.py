@@ -178,7 +178,7 @@ def recipe_hash(resolved: dict[str, Any], identities: dict[str, dict[str, str]])
 
 def stage_name(stage: Stage) -> str:
     """The stage's name in STAGES, as a recipe writes it."""
-    return next(name for name, cls in STAGES.items() if type(stage) is cls)
+    return STAGES.name_of(stage)
 
 
 def drops_of(stage: Stage) -> tuple[Drop, ...]:
