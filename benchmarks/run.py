@@ -38,7 +38,7 @@ CASES = (
     "training",
     "souping",
 )
-MOST_SHARDS = 6 * DISTINCT_SHARDS
+MOST_SHARDS = 12 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Stages(UserDict[str, Any]):
-    """Name -> class, of `dolmino_cli/stages/<name>.py`; imported when it is looked up: all of them take 0.1 s, in every process."""
+    """Name -> class of `dolmino_cli/stages/<name>.py`, imported when it is looked up: all take 0.1 s, in every process."""
 
     def __getitem__(self, name: str) -> type:
         found = self.data[name]
