@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from dolmino_cli.kernels.loads import load_head, load_u64, load_u64_swapped
+from dolmino_cli.kernels.uncounted import uncounted
 
 CHUNK_BYTES = 4096
 MOST_TOKENS = CHUNK_BYTES // 2 + 3  # of a chunk: every second byte separates, and two more at the line end
@@ -65,7 +66,7 @@ def chunk_scratch() -> tuple[np.ndarray, ...]:
     return separates, bounds, places, entries, heads, slots
 
 
-@numba.njit(nogil=True)
+@uncounted
 def split_chunk(
     data: np.ndarray, at: int, end: int, split_lines: bool, scratch: tuple[np.ndarray, ...], tokens: np.ndarray
 ) -> tuple[int, int]:
@@ -97,7 +98,7 @@ def split_chunk(
     return count, after
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _token_bounds(
     data: np.ndarray, at: int, end: int, split_lines: bool, separates: np.ndarray, bounds: np.ndarray
 ) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def _token_bounds(
     return count // 2, stop
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _find_separators(chunk: np.ndarray, split_lines: bool, separates: np.ndarray) -> bool:
     """1 into `separates` for each byte that separates by itself, else 0; whether a longer separator may be among them."""
     last_control = np.uint8(0x1E if split_lines else 0)
@@ -186,7 +187,7 @@ def _fnv_step(value: np.uint32, byte: np.uint32) -> np.uint32:
     return np.uint32((value ^ byte) * np.uint32(_FNV_PRIME))
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _hash_heads(low: np.ndarray, high: np.ndarray, lengths: np.ndarray, hashes: np.ndarray) -> None:
     """fastText's hash, FNV-1a of signed bytes, of each token's first 8 bytes (or fewer): `low` and `high` are four each.
 
@@ -254,7 +255,7 @@ def _is_unknown_label(data: np.ndarray, token: np.ndarray) -> bool:
     return True
 
 
-@numba.njit(nogil=True)
+@uncounted
 def look_up(
     data: np.ndarray,
     tokens: np.ndarray,

@@ -7,6 +7,7 @@ import numpy as np
 
 from dolmino_cli.kernels.fasttext_line import MOST_TOKENS, add_ngrams, chunk_scratch, close_line, look_up, split_chunk
 from dolmino_cli.kernels.loads import load_f32, prefetch
+from dolmino_cli.kernels.uncounted import uncounted
 from dolmino_cli.kernels.unicode import trim
 
 _ROWS_AHEAD, _CACHE_LINE = 8, 64
@@ -14,7 +15,7 @@ _TEXT = "Array(u1, 1, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), b1,
 _VOCABULARY = "Tuple((Array(u8, 2, 'C', readonly=True), Array(i8, 1, 'C', readonly=True), Array(u1, 1, 'C', readonly=True))),"
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray) -> None:
     if table.shape[1] == 1:
         total = 0.0
@@ -27,7 +28,7 @@ def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray)
             sums[column] += table[rows[row], column]
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _keep(rows: np.ndarray, kept: np.ndarray, at: int) -> int:
     for i in range(len(rows)):
         kept[at + i] = rows[i]

@@ -21,7 +21,8 @@ from dolmino_cli.kernels.ngram_table import (
     rolled,
     word_key,
 )
-from dolmino_cli.kernels.word_breaks import fold_word, next_word, uncounted
+from dolmino_cli.kernels.uncounted import uncounted
+from dolmino_cli.kernels.word_breaks import fold_word, next_word
 
 DOCUMENT, PARAGRAPH, INSTANCE = 0, 1, 2  # columns of the results
 

@@ -12,7 +12,8 @@ import numba
 import numpy as np
 
 from dolmino_cli.kernels.loads import load_head
-from dolmino_cli.kernels.word_breaks import fold_word, has_letter_or_number, next_word, uncounted
+from dolmino_cli.kernels.uncounted import uncounted
+from dolmino_cli.kernels.word_breaks import fold_word, has_letter_or_number, next_word
 
 UNSETTLED = -2  # of `find_short_words`
 LONGEST_NGRAM = 32  # words; the lengths of shorter instances are bits of a number

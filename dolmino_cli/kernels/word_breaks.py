@@ -18,6 +18,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from dolmino_cli.kernels.uncounted import uncounted
 from dolmino_cli.kernels.unicode import decode, encode, is_white_space, word_characters
 
 UNICODE_VERSION = "16.0"  # of word_break.txt
@@ -27,11 +28,6 @@ _LETTER, _HEBREW, _NUMERIC, _KATAKANA, _CONNECTOR, _MID_LETTER, _MID_NUM, _MID_B
 _NAMES = """CR LF Newline Extend Format ZWJ WSegSpace Regional_Indicator ALetter Hebrew_Letter Numeric Katakana ExtendNumLet
 MidLetter MidNum MidNumLet Single_Quote Double_Quote""".split()
 _CLASS, _PICTOGRAPHIC, _ALPHANUMERIC = 31, 32, 64  # bits of an entry of the table of classes
-
-
-# Numba counts references to arrays with an atomic step at every call between functions, which doubles the time per word.
-# A function that only reads and fills arrays it is given needs none.
-uncounted = numba.njit(nogil=True, _nrt=False)
 
 
 @lru_cache(maxsize=1)
