@@ -11,10 +11,13 @@ cache misses of a chunk's lookups, which is 2.5x faster than going token by toke
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
-from dolmino_cli.kernels.loads import load_head, load_u64, load_u64_swapped
+from dolmino_cli.kernels.loads import load_head, load_tail
+from dolmino_cli.kernels.masks import BLOCK, bytes_in, lowest_bit
 from dolmino_cli.kernels.uncounted import uncounted
 
 CHUNK_BYTES = 4096
@@ -25,19 +28,46 @@ _NGRAM_FACTOR = 116049371
 _FEWEST_BUCKETS = 1 << 15  # for `_remainder`
 _LOW_32 = 0xFFFFFFFF
 _ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
-_EOS_HASH, _EOS_TAIL = 3617362777, int.from_bytes(b"</s>", "big")  # of the word that ends every line
+# Of the word that ends every line: its length and hash, its first and its last bytes.
+_LABEL_HEAD = int.from_bytes(b"__label_", "little")
+_EOS, _EOS_HEAD, _EOS_TAIL = 4 << 32 | 3617362777, int.from_bytes(b"</s>", "little"), int.from_bytes(b"</s>", "big")
+
+
+class Tokens(NamedTuple):
+    """A chunk's tokens: `keys` (length << 32 | hash), `heads` and `tails` (first and last 8 bytes, or all), `ends` in the text.
+
+    Heads are little-endian numbers, tails big-endian.
+    """
+
+    keys: np.ndarray
+    heads: np.ndarray
+    tails: np.ndarray
+    ends: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What the steps over a chunk write into besides their results."""
+
+    separators: np.ndarray
+    last_block: np.ndarray
+    bounds: np.ndarray
+    lengths: np.ndarray
+    hashes: np.ndarray
+    places: np.ndarray
+    entries: np.ndarray
+    slots: np.ndarray
 
 
 def build_slots(word_bytes: np.ndarray, word_offsets: np.ndarray) -> np.ndarray:
     """An open-addressing table over the vocabulary, at most half full; a word is at row `hash % size` or the next free one.
 
-    A row is (the word's tail, its length << 32 | its entry + 1), 0 if free.
+    A row is (the word's tail, its length << 32 | its entry + 1, its head, 0), 0 if free: half a cache line.
 
-    The tail is the word's last 8 bytes as a big-endian number, so that for most words one comparison settles it and words
+    Head and tail are the word's first and last 8 bytes, so that for words of up to 16 bytes one comparison settles it, and words
     outside the vocabulary are told apart by their bytes, never by a hash alone.
     """
     words = len(word_offsets) - 1
-    slots = np.zeros((max(16, 1 << (2 * words - 1).bit_length()), 2), np.uint64)
+    slots = np.zeros((max(16, 1 << (2 * words - 1).bit_length()), 4), np.uint64)
     _fill_slots(word_bytes, word_offsets, slots)
     return slots
 
@@ -46,87 +76,83 @@ def build_slots(word_bytes: np.ndarray, word_offsets: np.ndarray) -> np.ndarray:
 def _fill_slots(word_bytes: np.ndarray, word_offsets: np.ndarray, slots: np.ndarray) -> None:
     mask = np.uint64(len(slots) - 1)
     for word in range(len(word_offsets) - 1):
-        value, tail = np.uint64(_FNV_OFFSET), np.uint64(0)
+        value, head, tail = np.uint64(_FNV_OFFSET), np.uint64(0), np.uint64(0)
         length = word_offsets[word + 1] - word_offsets[word]
-        for at in range(word_offsets[word], word_offsets[word + 1]):
-            value = (value ^ np.uint64(np.int8(word_bytes[at]))) * np.uint64(_FNV_PRIME)
-            tail = tail << np.uint64(8) | np.uint64(word_bytes[at])
+        for i in range(length):
+            byte = word_bytes[word_offsets[word] + i]
+            value = (value ^ np.uint64(np.int8(byte))) * np.uint64(_FNV_PRIME)
+            head |= np.uint64(byte) << np.uint64(8 * i) if i < 8 else np.uint64(0)
+            tail = tail << np.uint64(8) | np.uint64(byte)
         row = value & mask
         while slots[row, 1] != 0:
             row = (row + np.uint64(1)) & mask
         slots[row, 0], slots[row, 1] = tail, np.uint64(length) << np.uint64(32) | np.uint64(word + 1)
+        slots[row, 2] = head
 
 
 @numba.njit(nogil=True)
-def chunk_scratch() -> tuple[np.ndarray, ...]:
-    """What the steps over a chunk write into besides their results; see `split_chunk` and `look_up`."""
-    separates, bounds = np.empty(CHUNK_BYTES + 16, np.uint8), np.empty(CHUNK_BYTES + 16, np.int64)
-    places, entries = np.empty(MOST_TOKENS, np.int64), np.empty(MOST_TOKENS, np.int64)
-    heads, slots = np.empty((4, MOST_TOKENS), np.uint32), np.empty((MOST_TOKENS, 2), np.uint64)
-    return separates, bounds, places, entries, heads, slots
+def chunk_tokens() -> tuple[Tokens, Scratch]:
+    """Room for the tokens of a chunk, and for the steps over it."""
+    keys, heads, tails = np.empty(MOST_TOKENS, np.uint64), np.empty(MOST_TOKENS, np.uint64), np.empty(MOST_TOKENS, np.uint64)
+    ends, places, entries = np.empty(MOST_TOKENS, np.int64), np.empty(MOST_TOKENS, np.int64), np.empty(MOST_TOKENS, np.int64)
+    lengths, hashes = np.empty(MOST_TOKENS, np.uint32), np.empty(MOST_TOKENS, np.uint32)
+    separators, last_block = np.empty(CHUNK_BYTES // BLOCK + 2, np.uint64), np.empty(BLOCK, np.uint8)
+    bounds, slots = np.empty(2 * MOST_TOKENS, np.int64), np.empty((MOST_TOKENS, 4), np.uint64)
+    return Tokens(keys, heads, tails, ends), Scratch(separators, last_block, bounds, lengths, hashes, places, entries, slots)
 
 
 @uncounted
-def split_chunk(
-    data: np.ndarray, at: int, end: int, split_lines: bool, scratch: tuple[np.ndarray, ...], tokens: np.ndarray
-) -> tuple[int, int]:
-    """Tokens from `at` on, as rows (length << 32 | hash, tail, end): (their number, where the next chunk begins).
+def split_chunk(data: np.ndarray, at: int, end: int, split_lines: bool, tokens: Tokens, scratch: Scratch) -> tuple[int, int]:
+    """Tokens from `at` on into `tokens`: (their number, where the next chunk begins).
 
     A chunk ends between tokens, at the first place past its size, or at `end`. With `split_lines`, whatever Python's
     `str.splitlines` splits at separates too.
     """
-    separates, bounds, places, _, heads, _ = scratch
-    count, after = _token_bounds(data, at, end, split_lines, separates, bounds)
+    count, after = _token_bounds(data, at, end, split_lines, scratch)
+    bounds, lengths, hashes, long_ones = scratch.bounds, scratch.lengths, scratch.hashes, scratch.places
     long = 0
     for token in range(count):
         start, stop = bounds[2 * token], bounds[2 * token + 1]
-        head = load_head(data, start)
-        heads[0, token], heads[1, token] = np.uint32(head), np.uint32(head >> np.uint64(32))
-        heads[2, token] = np.uint32(stop - start)
-        tokens[token, 1] = _tail(data, start, stop)
-        tokens[token, 2] = np.uint64(stop)
-        places[long] = token
-        long += stop - start > 8
-    _hash_heads(heads[0, :count], heads[1, :count], heads[2, :count], heads[3, :count])
-    for token in places[:long]:
-        value = heads[3, token]
+        length = stop - start
+        whole = _ALL_BITS >> np.uint64(8 * max(0, 8 - length))
+        tokens.heads[token] = load_head(data, start) & whole
+        tokens.tails[token] = load_tail(data, stop) & whole
+        tokens.ends[token] = stop
+        lengths[token] = np.uint32(length)
+        long_ones[long] = token
+        long += length > 8
+    _hash_heads(tokens.heads[:count], lengths[:count], hashes[:count])
+    for token in long_ones[:long]:
+        value = hashes[token]
         for place in range(bounds[2 * token] + 8, bounds[2 * token + 1]):
             value = _fnv_step(value, np.uint32(np.int32(np.int8(data[place]))))
-        heads[3, token] = value
+        hashes[token] = value
     for token in range(count):
-        tokens[token, 0] = np.uint64(heads[2, token]) << np.uint64(32) | np.uint64(heads[3, token])
+        tokens.keys[token] = np.uint64(lengths[token]) << np.uint64(32) | np.uint64(hashes[token])
     return count, after
 
 
 @uncounted
-def _token_bounds(
-    data: np.ndarray, at: int, end: int, split_lines: bool, separates: np.ndarray, bounds: np.ndarray
-) -> tuple[int, int]:
+def _token_bounds(data: np.ndarray, at: int, end: int, split_lines: bool, scratch: Scratch) -> tuple[int, int]:
     """Write start, end, start, end, ... of tokens; (number of tokens, where the chunk ends).
 
-    Whether a byte separates is found for all bytes first, many in one instruction. Then every byte writes the bound that a
-    change between token and separator would make: a mispredicted branch per token would cost more than a few stores.
+    A bit for each byte says whether it separates; where neighbours differ is a bound. So there is a branch for every 64 bytes
+    that may be mispredicted, and none for every token.
     """
     stop = min(end, at + CHUNK_BYTES)
     while stop < end and data[stop] & 0xC0 == 0x80:  # no chunk ends inside a character
         stop += 1
-    size = stop - at
-    if size == 0:
-        return 0, at
-    if _find_separators(data[at:stop], split_lines, separates):
-        for place in range(at, stop):
-            if data[place] == 0xC2 or data[place] == 0xE2:
-                for i in range(_long_separator(data, place, end)):
-                    separates[place - at + i] = 1
-    separates[size : size + 8] = separates[size - 1]
+    _find_separators(data, at, stop, split_lines, scratch)
+    bounds = scratch.bounds
     count, before = 0, np.uint64(1)
-    for first in range(0, size, 8):
-        eight = load_u64(separates, first)
-        changes = eight ^ (eight << np.uint64(8) | before)
-        for i in range(8):
-            bounds[count] = at + first + i
-            count += np.int64(changes >> np.uint64(8 * i) & np.uint64(1))  # type: ignore[assignment]
-        before = eight >> np.uint64(56)
+    for block in range((stop - at + BLOCK - 1) // BLOCK):
+        separators = scratch.separators[block]
+        changes = separators ^ (separators << np.uint64(1) | before)
+        before = separators >> np.uint64(BLOCK - 1)
+        while changes:
+            bounds[count] = at + block * BLOCK + lowest_bit(changes)
+            changes &= changes - np.uint64(1)
+            count += 1
     if count % 2:  # the last token goes on
         while stop < end and not _separates(data, stop, end, split_lines):
             stop += 1
@@ -136,21 +162,51 @@ def _token_bounds(
 
 
 @uncounted
-def _find_separators(chunk: np.ndarray, split_lines: bool, separates: np.ndarray) -> bool:
-    """1 into `separates` for each byte that separates by itself, else 0; whether a longer separator may be among them."""
-    last_control = np.uint8(0x1E if split_lines else 0)
-    first, last = False, False  # whether there are bytes that begin such a separator, and that end one
-    for i in range(len(chunk)):
-        byte = chunk[i]
-        separates[i] = (
-            (byte == np.uint8(0x20))
-            | ((byte >= np.uint8(0x09)) & (byte <= np.uint8(0x0D)))
-            | (byte == np.uint8(0))
-            | ((byte >= np.uint8(0x1C)) & (byte <= last_control))
-        )
-        first |= (byte == np.uint8(0xC2)) | (byte == np.uint8(0xE2))
-        last |= (byte == np.uint8(0x85)) | (byte == np.uint8(0xA8)) | (byte == np.uint8(0xA9))
-    return split_lines and first and last
+def _find_separators(data: np.ndarray, at: int, stop: int, split_lines: bool, scratch: Scratch) -> None:
+    """A bit for each byte of data[at:stop] that separates; those behind `stop` are as the last byte."""
+    separators, last_block = scratch.separators, scratch.last_block
+    controls = np.uint8(3 if split_lines else 0)
+    begins, ends = np.uint64(0), np.uint64(0)  # of longer separators, as far as one byte tells
+    whole, rest = (stop - at) // BLOCK, (stop - at) % BLOCK
+    for block in range(whole):
+        first = at + block * BLOCK
+        separators[block] = _single_separators(data, first, controls)
+        begins |= _maybe_begins(data, first)
+        ends |= _maybe_ends(data, first)
+    if rest:
+        for i in range(rest):
+            last_block[i] = data[stop - rest + i]
+        separators[whole] = _single_separators(last_block, 0, controls)
+        begins |= _maybe_begins(last_block, 0)
+        ends |= _maybe_ends(last_block, 0)
+    if split_lines and begins and ends:
+        for place in range(at, stop):
+            if data[place] == 0xC2 or data[place] == 0xE2:
+                for i in range(place - at, place - at + _long_separator(data, place, stop)):
+                    separators[i // BLOCK] |= np.uint64(1) << np.uint64(i % BLOCK)
+    if rest:
+        behind = _ALL_BITS << np.uint64(rest)
+        is_last = separators[whole] >> np.uint64(rest - 1) & np.uint64(1)
+        separators[whole] = separators[whole] & ~behind | behind * is_last
+
+
+@numba.njit(inline="always")
+def _single_separators(text: np.ndarray, at: int, controls: np.uint8) -> np.uint64:
+    blanks: np.uint64 = bytes_in(text, at, np.uint8(0x20), np.uint8(1)) | bytes_in(text, at, np.uint8(0x09), np.uint8(5))
+    others: np.uint64 = bytes_in(text, at, np.uint8(0), np.uint8(1)) | bytes_in(text, at, np.uint8(0x1C), controls)
+    return blanks | others
+
+
+@numba.njit(inline="always")
+def _maybe_begins(text: np.ndarray, at: int) -> np.uint64:
+    places: np.uint64 = bytes_in(text, at, np.uint8(0xC2), np.uint8(1)) | bytes_in(text, at, np.uint8(0xE2), np.uint8(1))
+    return places
+
+
+@numba.njit(inline="always")
+def _maybe_ends(text: np.ndarray, at: int) -> np.uint64:
+    places: np.uint64 = bytes_in(text, at, np.uint8(0x85), np.uint8(1)) | bytes_in(text, at, np.uint8(0xA8), np.uint8(2))
+    return places
 
 
 @numba.njit(inline="always")
@@ -170,99 +226,98 @@ def _separates(data: np.ndarray, at: int, end: int, split_lines: bool) -> bool:
 
 
 @numba.njit(inline="always")
-def _tail(data: np.ndarray, start: int, stop: int) -> np.uint64:
-    """The token's last 8 bytes, or all of a shorter one, as a big-endian number."""
-    length = stop - start
-    tail = np.uint64(0)
-    if stop >= 8:
-        tail = load_u64_swapped(data, stop - 8) & (_ALL_BITS >> np.uint64(8 * max(0, 8 - length)))
-    else:
-        for at in range(start, stop):
-            tail = tail << np.uint64(8) | np.uint64(data[at])
-    return tail
-
-
-@numba.njit(inline="always")
 def _fnv_step(value: np.uint32, byte: np.uint32) -> np.uint32:
     return np.uint32((value ^ byte) * np.uint32(_FNV_PRIME))
 
 
 @uncounted
-def _hash_heads(low: np.ndarray, high: np.ndarray, lengths: np.ndarray, hashes: np.ndarray) -> None:
-    """fastText's hash, FNV-1a of signed bytes, of each token's first 8 bytes (or fewer): `low` and `high` are four each.
+def _hash_heads(heads: np.ndarray, lengths: np.ndarray, hashes: np.ndarray) -> None:
+    """fastText's hash, FNV-1a of signed bytes, of each token's first 8 bytes, or of a shorter one.
 
     Always eight steps and no branches: several tokens go through them in one instruction.
     """
-    for token in range(len(low)):
+    for token in range(len(heads)):
         value = np.uint32(_FNV_OFFSET)
-        for i in range(4):
-            byte = np.uint32(np.int32(low[token] << np.uint32(24 - 8 * i)) >> np.int32(24))
-            value = _fnv_step(value, byte) if np.uint32(i) < lengths[token] else value
-        for i in range(4):
-            byte = np.uint32(np.int32(high[token] << np.uint32(24 - 8 * i)) >> np.int32(24))
-            value = _fnv_step(value, byte) if np.uint32(4 + i) < lengths[token] else value
+        for half in range(2):
+            four = np.uint32(heads[token] >> np.uint64(32 * half))
+            for i in range(4):
+                byte = np.uint32(np.int32(four << np.uint32(24 - 8 * i)) >> np.int32(24))
+                value = _fnv_step(value, byte) if np.uint32(4 * half + i) < lengths[token] else value
         hashes[token] = value
 
 
 @numba.njit(inline="always")
-def close_line(tokens: np.ndarray, count: int, at: int) -> int:
+def close_line(tokens: Tokens, count: int, at: int) -> int:
     """Append the line end, which is the word `</s>`; the new number of tokens."""
-    tokens[count, 0] = np.uint64(4 << 32 | _EOS_HASH)
-    tokens[count, 1] = np.uint64(_EOS_TAIL)
-    tokens[count, 2] = np.uint64(at)
+    tokens.keys[count] = np.uint64(_EOS)
+    tokens.heads[count], tokens.tails[count] = np.uint64(_EOS_HEAD), np.uint64(_EOS_TAIL)
+    tokens.ends[count] = at
     return count + 1
 
 
 @numba.njit(inline="always")
 def _find_word(
-    data: np.ndarray,
-    token: np.ndarray,
-    slots: np.ndarray,
-    first_slot: np.ndarray,
-    word_offsets: np.ndarray,
-    word_bytes: np.ndarray,
+    data: np.ndarray, tokens: Tokens, token: int, slots: np.ndarray, word_offsets: np.ndarray, word_bytes: np.ndarray
 ) -> np.int64:
-    """The vocabulary entry with exactly the token's bytes, or -1; `first_slot` is a copy of the row where the search begins."""
+    """The vocabulary entry with exactly the token's bytes, or -1."""
+    key, tail, head = tokens.keys[token], tokens.tails[token], tokens.heads[token]
+    length = np.int64(key >> np.uint64(32))
     mask = np.uint64(len(slots) - 1)
-    length = token[0] >> np.uint64(32)
-    slot_tail, slot_word = first_slot[0], first_slot[1]
-    at = token[0]
-    while slot_word != 0:
-        if slot_tail == token[1] and slot_word >> np.uint64(32) == length:
-            word = np.int64(slot_word & np.uint64(_LOW_32)) - 1
-            before_tail = np.int64(length) - 8
-            start, first = np.int64(token[2]) - np.int64(length), word_offsets[word]
-            same = 0
-            while same < before_tail and data[start + same] == word_bytes[first + same]:
+    at = key & mask
+    while slots[at, 1] != 0:
+        if slots[at, 0] == tail and slots[at, 2] == head and np.int64(slots[at, 1] >> np.uint64(32)) == length:
+            word = np.int64(slots[at, 1] & np.uint64(_LOW_32)) - 1
+            start, first = tokens.ends[token] - length, word_offsets[word]
+            same = 8
+            while same < length - 8 and data[start + same] == word_bytes[first + same]:
                 same += 1
-            if same >= before_tail:
+            if same >= length - 8:
                 return word
-        at += np.uint64(1)
-        slot_tail, slot_word = slots[at & mask, 0], slots[at & mask, 1]
+        at = (at + np.uint64(1)) & mask
     return np.int64(-1)
 
 
 @numba.njit(inline="always")
-def _is_unknown_label(data: np.ndarray, token: np.ndarray) -> bool:
-    label = b"__label__"
-    length = np.int64(token[0] >> np.uint64(32))
-    start = np.int64(token[2]) - length
-    if length < len(label) or data[start] != label[0]:
+def _is_unknown_label(data: np.ndarray, tokens: Tokens, token: int) -> bool:
+    length = np.int64(tokens.keys[token] >> np.uint64(32))
+    if length < 9 or tokens.heads[token] != np.uint64(_LABEL_HEAD):
         return False
-    for i in range(len(label)):  # noqa: SIM110 - numba has no all()
-        if data[start + i] != label[i]:
-            return False
-    return True
+    return bool(data[tokens.ends[token] - length + 8] == np.uint8(ord("_")))
+
+
+@uncounted
+def _look_at_first_slots(tokens: Tokens, count: int, slots: np.ndarray, scratch: Scratch) -> int:
+    """Entries of the tokens that the first slot settles: a word of up to 16 bytes stands there, or nothing does.
+
+    The others' places are written; returns their number.
+    """
+    unsettled, entries, slots_of = scratch.places, scratch.entries, scratch.slots
+    mask = np.uint64(len(slots) - 1)
+    # Copied in a loop of its own, which has no branches, so that the processor overlaps the cache misses.
+    for token in range(count):
+        row = tokens.keys[token] & mask
+        slots_of[token, 0], slots_of[token, 1] = slots[row, 0], slots[row, 1]
+        slots_of[token, 2], slots_of[token, 3] = slots[row, 2], slots[row, 3]
+    # No branch here either.
+    left = 0
+    for token in range(count):
+        key, head, entry = tokens.keys[token], tokens.heads[token], slots_of[token, 1]
+        entries[token] = np.int64(entry & np.uint64(_LOW_32)) - 1
+        unsettled[left] = token
+        same = (slots_of[token, 0] == tokens.tails[token]) & (slots_of[token, 2] == head) & ((entry ^ key) >> np.uint64(32) == 0)
+        settled = (same & (key < np.uint64(17 << 32)) | (entry == 0)) & (head != np.uint64(_LABEL_HEAD))
+        left += not settled
+    return left
 
 
 @uncounted
 def look_up(
     data: np.ndarray,
-    tokens: np.ndarray,
+    tokens: Tokens,
     count: int,
     vocabulary: tuple[np.ndarray, np.ndarray, np.ndarray],
     words: int,
-    scratch: tuple[np.ndarray, ...],
+    scratch: Scratch,
     rows: np.ndarray,
     hashes: np.ndarray,
     carried: int,
@@ -272,34 +327,22 @@ def look_up(
     Returns (rows, hashes with the carried ones, whether a literal `</s>` ended the line).
     """
     slots, word_offsets, word_bytes = vocabulary
-    _, _, unsettled, entries, _, first_slots = scratch
-    mask = np.uint64(len(slots) - 1)
-    # Copied in a loop of its own, which has no branches, so that the processor overlaps the cache misses.
-    for token in range(count):
-        at = tokens[token, 0] & mask
-        first_slots[token, 0], first_slots[token, 1] = slots[at, 0], slots[at, 1]
-    # What the first slot settles: a word of up to 8 bytes stands there, or nothing does. No branch here either.
-    left = 0
-    for token in range(count):
-        slot_tail, slot_word = first_slots[token, 0], first_slots[token, 1]
-        length = tokens[token, 0] >> np.uint64(32)
-        entries[token] = np.int64(slot_word & np.uint64(_LOW_32)) - 1
-        unsettled[left] = token
-        settled = (slot_tail == tokens[token, 1]) & (slot_word >> np.uint64(32) == length) | (slot_word == np.uint64(0))
-        left += not (settled & (length <= np.uint64(8)))
+    unsettled, entries = scratch.places, scratch.entries
+    left = _look_at_first_slots(tokens, count, slots, scratch)
     for token in unsettled[:left]:
-        word = _find_word(data, tokens[token], slots, first_slots[token], word_offsets, word_bytes)
-        entries[token] = words if word < 0 and _is_unknown_label(data, tokens[token]) else word
+        word = _find_word(data, tokens, token, slots, word_offsets, word_bytes)
+        entries[token] = words if word < 0 and _is_unknown_label(data, tokens, token) else word
     found = 0
     for token in range(count):
         word = entries[token]
         if word >= words:  # a label
             continue
+        key = tokens.keys[token]
         rows[found] = word
         found += word >= 0
-        hashes[carried] = np.uint64(np.int64(np.int32(np.uint32(tokens[token, 0]))))
+        hashes[carried] = np.uint64(np.int64(np.int32(np.uint32(key))))
         carried += 1
-        if tokens[token, 1] == np.uint64(_EOS_TAIL) and tokens[token, 0] >> np.uint64(32) == np.uint64(4):
+        if key == np.uint64(_EOS) and tokens.tails[token] == np.uint64(_EOS_TAIL):
             return found, carried, True
     return found, carried, False
 
@@ -314,6 +357,10 @@ def add_ngrams(
     """
     done = filled if ended else max(0, filled - longest + 1)
     reciprocal = 1.0 / buckets if buckets >= _FEWEST_BUCKETS else 0.0
+    if longest == 2:
+        number = max(0, min(done, filled - 1))
+        _add_bigrams(hashes, words, buckets, reciprocal, rows[found : found + number])
+        return found + number, done
     for first in range(done):
         value = hashes[first]
         for last in range(first + 1, min(first + longest, filled)):
@@ -321,6 +368,14 @@ def add_ngrams(
             rows[found] = words + _remainder(value, buckets, reciprocal)
             found += 1
     return found, done
+
+
+@numba.njit(nogil=True, error_model="numpy", _nrt=False)
+def _add_bigrams(hashes: np.ndarray, words: int, buckets: int, reciprocal: float, rows: np.ndarray) -> None:
+    """The case that most models are, in a loop whose steps do not depend on each other: several go through one instruction."""
+    for first in range(len(rows)):
+        value = hashes[first] * np.uint64(_NGRAM_FACTOR) + hashes[first + 1]
+        rows[first] = words + _remainder(value, buckets, reciprocal)
 
 
 @numba.njit(inline="always")

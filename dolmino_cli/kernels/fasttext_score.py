@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dolmino_cli.kernels.fasttext_line import MOST_TOKENS, add_ngrams, chunk_scratch, close_line, look_up, split_chunk
+from dolmino_cli.kernels.fasttext_line import MOST_TOKENS, add_ngrams, chunk_tokens, close_line, look_up, split_chunk
 from dolmino_cli.kernels.loads import load_f32, prefetch
 from dolmino_cli.kernels.uncounted import uncounted
 from dolmino_cli.kernels.unicode import trim
@@ -29,10 +29,10 @@ def _add_rows(table: np.ndarray, rows: np.ndarray, found: int, sums: np.ndarray)
 
 
 @uncounted
-def _keep(rows: np.ndarray, kept: np.ndarray, at: int) -> int:
+def _keep(rows: np.ndarray, kept: np.ndarray) -> int:
     for i in range(len(rows)):
-        kept[at + i] = rows[i]
-    return at + len(rows)
+        kept[i] = rows[i]
+    return len(rows)
 
 
 @numba.njit(
@@ -61,7 +61,7 @@ def sum_rows(
     words and labels; entries from `words` on are labels. `table` has a row per word, then one per n-gram bucket. The rows
     themselves, of all documents one after another, go into `word_rows` and `ngram_rows`, unless these have no room at all.
     """
-    scratch, tokens = chunk_scratch(), np.empty((MOST_TOKENS, 3), np.uint64)
+    tokens, scratch = chunk_tokens()
     hashes = np.empty(MOST_TOKENS + word_ngrams, np.uint64)
     rows = np.empty(len(hashes) * word_ngrams, np.int64)
     kept_words = kept_ngrams = 0
@@ -74,7 +74,7 @@ def sum_rows(
         waiting = 0
         ended = False
         while not ended:
-            count, at = split_chunk(data, at, end, split_lines, scratch, tokens)
+            count, at = split_chunk(data, at, end, split_lines, tokens, scratch)
             if at >= end:
                 count = close_line(tokens, count, end)
             found, filled, ended = look_up(data, tokens, count, vocabulary, words, scratch, rows, hashes, waiting)
@@ -83,8 +83,8 @@ def sum_rows(
             counts[document, 0] += found
             counts[document, 1] += with_ngrams - found
             if len(word_rows):
-                kept_words = _keep(rows[:found], word_rows, kept_words)
-                kept_ngrams = _keep(rows[found:with_ngrams], ngram_rows, kept_ngrams)
+                kept_words += _keep(rows[:found], word_rows[kept_words:])
+                kept_ngrams += _keep(rows[found:with_ngrams], ngram_rows[kept_ngrams:])
             waiting = filled - done
             for i in range(waiting):
                 hashes[i] = hashes[done + i]

@@ -1,6 +1,6 @@
 """Numbers of several bytes from any place of a buffer of bytes: what NumPy indexing in a kernel cannot say.
 
-They must lie within the buffer: no bound is checked, save by `load_head`.
+They must lie within the buffer: no bound is checked, save by `load_head` and `load_tail`.
 """
 
 from __future__ import annotations
@@ -79,3 +79,15 @@ def load_head(data: np.ndarray, start: int) -> np.uint64:
         for i in range(len(data) - start):
             head |= np.uint64(data[start + i]) << np.uint64(8 * i)
     return head
+
+
+@numba.njit(inline="always")
+def load_tail(data: np.ndarray, stop: int) -> np.uint64:
+    """The 8 bytes before `stop` as a big-endian number, 0 for those before the buffer."""
+    tail = np.uint64(0)
+    if stop >= 8:
+        tail = load_u64_swapped(data, np.int64(stop - 8))
+    else:
+        for at in range(stop):
+            tail = tail << np.uint64(8) | np.uint64(data[at])
+    return tail
