@@ -167,12 +167,14 @@ class _Memory(threading.Thread):
         super().__init__(daemon=True)
         self._session = session
         self._ended = threading.Event()
+        self._anonymous: dict[int, int] = {}  # of each process, where it was looked at closely
         self._peak_mb = 0.0
 
     def run(self) -> None:
         """Look at every process of the session until `stop`."""
         while not self._ended.wait(_POLL_SECONDS):
-            self._peak_mb = max(self._peak_mb, _largest_own_mb(self._session))
+            for process in _processes(self._session):
+                self._look_at(process)
 
     def stop(self) -> float:
         """The peak in MB."""
@@ -180,20 +182,37 @@ class _Memory(threading.Thread):
         self.join()
         return self._peak_mb
 
+    def _look_at(self, process: int) -> None:
+        """Its memory: what is resident, less the pages of large mapped data files.
 
-def _largest_own_mb(session: int) -> float:
-    """The largest memory of a session's processes, in MB: what is resident, less the pages of large mapped data files.
+        Those pages are the system's file cache; they are given up when memory is short, and all processes share them. To count
+        them the system stops the process and goes through all its pages: only where its own memory has grown is that done.
+        """
+        folder = Path("/proc", str(process))
+        try:
+            anonymous = _anonymous_kib((folder / "status").read_text(encoding="utf-8", errors="replace"))
+            if anonymous > 1.02 * self._anonymous.get(process, 0):
+                self._anonymous[process] = anonymous
+                own = _own_kib((folder / "smaps").read_text(encoding="utf-8", errors="replace"))
+                self._peak_mb = max(self._peak_mb, own * 1024 / 1e6)
+        except OSError:
+            pass  # it has ended
 
-    Those pages are the system's file cache; they are given up when memory is short, and all processes share them.
-    """
-    largest = 0
+
+def _processes(session: int) -> list[int]:
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(folder.name)) == session:
-                largest = max(largest, _own_kib((folder / "smaps").read_text(encoding="utf-8", errors="replace")))
+                found.append(int(folder.name))
         except OSError:
             continue  # it has ended
-    return largest * 1024 / 1e6
+    return found
+
+
+def _anonymous_kib(status: str) -> int:
+    lines = (line.split() for line in status.splitlines())
+    return next((int(words[1]) for words in lines if words[:1] == ["RssAnon:"]), 0)
 
 
 def _own_kib(maps: str) -> int:

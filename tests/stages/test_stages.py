@@ -48,7 +48,21 @@ def test_a_stage_is_its_parameters(name: str) -> None:
     assert STAGES[name].__doc__ and not STAGES[name].__doc__.startswith(STAGES[name].__name__ + "("), "say what it does"
 
 
-def test_naming_the_stages_imports_nothing_heavy() -> None:
+def printed_by(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_stage_is_imported_when_it_is_named_and_brings_nothing_heavy() -> None:
+    stages = [f"dolmino_cli.stages.{name}" for name in STAGES]
+    listed = f"print([name for name in {stages} if name in sys.modules])"
+    assert printed_by(f"import sys\nfrom dolmino_cli.stages import STAGES\n'keep' in STAGES, list(STAGES)\n{listed}") == "[]"
+    named = "import sys\nfrom dolmino_cli.stages import STAGES\nSTAGES['keep']\n"
+    assert printed_by(named + listed) == "['dolmino_cli.stages.keep']"
     heavy = "numba fasttext gigatoken tokenizers torch transformers boto3".split()
-    code = f"import sys, dolmino_cli.stages\nprint([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    every = "import sys\nfrom dolmino_cli.stages import STAGES\ndict(STAGES.items())\n"
+    assert printed_by(f"{every}print([name for name in {heavy} if name in sys.modules])") == "[]"
+
+
+def test_a_stage_knows_its_name_where_its_class_was_never_looked_up() -> None:
+    code = "from dolmino_cli.stages import STAGES\nfrom dolmino_cli.stages.length import Length\n"
+    assert printed_by(f"{code}print(STAGES.name_of(Length(unit='words', into='s')))") == "length"
