@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-def _loader(kind: llvmlite.ir.Type, finish: str = "") -> Callable[..., Any]:
+def loader(kind: llvmlite.ir.Type, finish: str = "") -> Callable[..., Any]:
     """Code that loads a `kind` from `data[at]` on, whatever its alignment; `finish` names a last step of the builder."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -29,32 +29,33 @@ def _loader(kind: llvmlite.ir.Type, finish: str = "") -> Callable[..., Any]:
     return generate
 
 
-def _is_place(data: Any, at: Any) -> bool:
+def is_place(data: Any, at: Any) -> bool:
+    """Whether these types are a buffer of bytes and a place in it."""
     return isinstance(data, types.Array) and data.dtype == types.uint8 and at == types.int64
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_u64(typing_context: Any, data: np.ndarray, at: int) -> Any:
     """The 8 bytes from `data[at]` on as a little-endian number (uint64)."""
-    return (types.uint64(data, at), _loader(llvmlite.ir.IntType(64))) if _is_place(data, at) else None
+    return (types.uint64(data, at), loader(llvmlite.ir.IntType(64))) if is_place(data, at) else None
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_u64_swapped(typing_context: Any, data: np.ndarray, at: int) -> Any:
     """As `load_u64`, big-endian."""
-    return (types.uint64(data, at), _loader(llvmlite.ir.IntType(64), "bswap")) if _is_place(data, at) else None
+    return (types.uint64(data, at), loader(llvmlite.ir.IntType(64), "bswap")) if is_place(data, at) else None
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_f32(typing_context: Any, data: np.ndarray, at: int) -> Any:
     """The 4 bytes from `data[at]` on as a float32."""
-    return (types.float32(data, at), _loader(llvmlite.ir.FloatType())) if _is_place(data, at) else None
+    return (types.float32(data, at), loader(llvmlite.ir.FloatType())) if is_place(data, at) else None
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def prefetch(typing_context: Any, data: np.ndarray, at: int) -> Any:
     """Ask for the cache line of `data[at]`, to be read soon."""
-    if not _is_place(data, at):
+    if not is_place(data, at):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

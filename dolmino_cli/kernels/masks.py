@@ -7,8 +7,9 @@ from typing import Any
 import llvmlite.ir
 import numpy as np
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from dolmino_cli.kernels.loads import is_place, loader
 
 BLOCK = 64
 
@@ -19,26 +20,22 @@ def bytes_in(typing_context: Any, data: np.ndarray, at: int, lowest: int, number
 
     The 64 bytes must lie within the buffer: no bound is checked.
     """
-    byte, bits, number_of = llvmlite.ir.IntType(8), llvmlite.ir.IntType(64), llvmlite.ir.IntType(32)
-    block = llvmlite.ir.VectorType(byte, BLOCK)
+    if not is_place(data, at):
+        return None
+    bits, number_of = llvmlite.ir.IntType(64), llvmlite.ir.IntType(32)
+    block = llvmlite.ir.VectorType(llvmlite.ir.IntType(8), BLOCK)
+    load = loader(block)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
-        loaded = builder.load(builder.bitcast(place, block.as_pointer()))
-        loaded.align = 1
-
         def everywhere(value: Any) -> Any:
             first = builder.insert_element(llvmlite.ir.Constant(block, llvmlite.ir.Undefined), value, number_of(0))
             zeros = llvmlite.ir.Constant(llvmlite.ir.VectorType(number_of, BLOCK), [0] * BLOCK)
             return builder.shuffle_vector(first, llvmlite.ir.Constant(block, llvmlite.ir.Undefined), zeros)
 
-        above = builder.sub(loaded, everywhere(arguments[2]))
+        above = builder.sub(load(context, builder, signature, arguments), everywhere(arguments[2]))
         return builder.bitcast(builder.icmp_unsigned("<", above, everywhere(arguments[3])), bits)
 
-    if not isinstance(data, types.Array) or data.dtype != types.uint8:
-        return None
-    return types.uint64(data, types.int64, types.uint8, types.uint8), generate
+    return types.uint64(data, at, types.uint8, types.uint8), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]

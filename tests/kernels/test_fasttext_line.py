@@ -1,3 +1,7 @@
+"""The tokens of a text are those that a plain reading of its bytes finds, around the ends of chunks and blocks too."""
+
+from __future__ import annotations
+
 import random
 import re
 
@@ -9,26 +13,9 @@ from dolmino_cli.kernels.fasttext_line import CHUNK_BYTES, chunk_tokens, split_c
 
 # Words whose bytes look like parts of separators, short and long; what separates; what separates with `split_lines` only.
 WORDS = (
-    "a",
-    "of",
-    "the",
-    "é",
-    "©",
-    "â",
-    "…",
-    "“”",
-    "‧x",
-    "\u2027",
-    "ẞ",
-    "日本",
-    "\x1f",
-    "\x7f",
-    "\xa0",
-    "👍",
-    "x" * 7,
-    "y" * 8,
-    "z" * 9,
-)
+    "a", "of", "the", "é", "©", "â", "…", "“”", "‧x", "\u2027", "ẞ", "日本", "\x1f", "\x7f", "\xa0", "👍",
+    "x" * 7, "y" * 8, "z" * 9,
+)  # fmt: skip
 SEPARATORS = (" ", "  ", "\n", "\t", "\r\n", "\v", "\f", "\0", " \n ")
 LINE_ENDS = ("\x85", "\u2028", "\u2029", "\x1c", "\x1d", "\x1e", "\u2028\u2029")
 

@@ -1,3 +1,7 @@
+"""64 bytes as bits, and the place of a bit."""
+
+from __future__ import annotations
+
 import numba
 import numpy as np
 import pytest
