@@ -14,12 +14,12 @@ import logging
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, DolminoError
 from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.counters import Counters
 from dolmino_cli.executors.executor import Executor, Phase
@@ -38,8 +38,8 @@ from dolmino_cli.tokenizer.reference import SpecialTokens
 from dolmino_cli.tokens import PRELOAD, arrays, progress, tasks
 from dolmino_cli.tokens.arrays import MadeBy, TokenArrays, TokenizerRecord
 from dolmino_cli.tokens.encode import Encoding
-from dolmino_cli.tokens.groups import Group, estimated_tokens, groups_of
-from dolmino_cli.tokens.tasks import Job, Outcome, Task
+from dolmino_cli.tokens.groups import Group, estimated_tokens, groups_of, in_one_go
+from dolmino_cli.tokens.tasks import Job, Outcome, Packing, Task
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,6 @@ TOKENS_PER_FILE = 100_000_000
 # Peak memory over a document's bytes: 4 of English, 5 of Japanese, 8 of random letters, 13 where each byte is a token of its own.
 # One word of 60 MB took 25: such a document fails by the ceiling.
 _PER_DOCUMENT_BYTE = 14
-# A group per worker saves writing the tokens twice, if there are groups enough to keep the workers evenly busy.
-_GROUPS_PER_WORKER = 3
 
 
 @dataclass(kw_only=True)
@@ -165,38 +163,66 @@ def execute(plan: Plan, executor: Executor, *, counters: Counters | None = None)
 
 def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Iterator[Shard]:
     left = plan.left
-    # Scratch is this machine's: only this process could put shards together that others had encoded.
-    in_one_go = executor.several_machines or executor.workers == 1 or len(left) >= _GROUPS_PER_WORKER * executor.workers
-    done: dict[str, dict[int, Outcome]] = defaultdict(dict)
-    announced = False
-    _remove(plan.job.scratch)
     inputs = {group.name: tasks.group_identity(group) for group in left}
     progress.tidy(plan.job.output, plan.job.recipe, inputs, plan.finished)
+    _remove(plan.job.scratch)
+    # Scratch is this machine's: no other one could put together what is there.
+    whole = len(left) if executor.several_machines or executor.workers == 1 else in_one_go(left, executor.workers)
+    encoded: dict[str, dict[int, Outcome]] = defaultdict(dict)
+    failed: DolminoError | None = None
     try:
-        pieces, phase = _tasks(plan.job, left, in_one_go), _phase(plan)
-        for task, outcome in attempt_all(
-            executor,
-            tasks.run,
-            pieces,
-            phase=phase,
-            what="tasks",
-            output=plan.job.output,
-            counters=counters,
-            preload=PRELOAD,
-        ):
-            if executor.workers > 1 and not announced:
-                announced = _announce(outcome.engine, plan)
-            if outcome.entry is not None:
-                plan.finished[task.group.name] = outcome.entry
-                yield from task.group.shards
-                continue
-            done[task.group.name][task.shard or 0] = outcome
-            if len(done[task.group.name]) == len(task.group.shards):
-                of_group = done.pop(task.group.name)
-                plan.finished[task.group.name] = tasks.pack(plan.job, task.group, [of_group[i] for i in sorted(of_group)])
-            yield task.group.shards[task.shard or 0]
+        try:
+            yield from _encode(plan, _tasks(plan.job, left, whole), encoded, executor, counters)
+        except DolminoError as error:  # groups that have all their shards are finished all the same
+            failed = error
+        packable = [group for group in left if len(encoded[group.name]) == len(group.shards)]
+        try:
+            _pack(
+                plan,
+                [Packing(job=plan.job, group=group, outcomes=_in_order(encoded[group.name])) for group in packable],
+                executor,
+            )
+        finally:
+            if failed is not None:
+                raise failed
     finally:
         _remove(plan.job.scratch)
+
+
+def _encode(
+    plan: Plan,
+    pieces: Iterable[Task],
+    encoded: dict[str, dict[int, Outcome]],
+    executor: Executor,
+    counters: Counters | None,
+) -> Iterator[Shard]:
+    """Groups in one go are finished then; of the others, what became of each shard is put into `encoded`, by group and place."""
+    announced = False
+    phase = _phase(plan)
+    for task, outcome in attempt_all(
+        executor, tasks.run, pieces, phase=phase, what="tasks", output=plan.job.output, counters=counters, preload=PRELOAD
+    ):
+        if executor.workers > 1 and not announced:
+            announced = _announce(outcome.engine, plan)
+        if outcome.entry is not None:
+            plan.finished[task.group.name] = outcome.entry
+            yield from task.group.shards
+        else:
+            encoded[task.group.name][task.shard or 0] = outcome
+            yield task.group.shards[task.shard or 0]
+
+
+def _pack(plan: Plan, packings: Sequence[Packing], executor: Executor) -> None:
+    phase = Phase(name="pack", name_of=lambda packing: packing.name, gathered=False)
+    for packing, entry in attempt_all(
+        executor, tasks.pack, packings, phase=phase, what="groups", output=plan.job.output, preload=PRELOAD
+    ):
+        plan.finished[packing.name] = entry
+        tasks.forget_scratch(packing)
+
+
+def _in_order(outcomes: dict[int, Outcome]) -> list[Outcome]:
+    return [outcomes[place] for place in sorted(outcomes)]
 
 
 def finish(plan: Plan) -> TokenArrays:
@@ -244,12 +270,13 @@ def _phase(plan: Plan) -> Phase:
     return Phase(name="retokenize", name_of=lambda task: task.name, recorded=recorded, folder="ledger", gathered=False)
 
 
-def _tasks(job: Job, groups: Sequence[Group], in_one_go: bool) -> Iterator[Task]:
-    for group in groups:
-        if in_one_go or len(group.shards) == 1:
+def _tasks(job: Job, groups: Sequence[Group], whole: int) -> Iterator[Task]:
+    """The first `whole` groups in one go, the others shard by shard."""
+    for place, group in enumerate(groups):
+        if place < whole or len(group.shards) == 1:
             yield Task(job=job, group=group)
         else:
-            yield from (Task(job=job, group=group, shard=place) for place in range(len(group.shards)))
+            yield from (Task(job=job, group=group, shard=shard) for shard in range(len(group.shards)))
 
 
 def _announce(engine: str, plan: Plan) -> bool:

@@ -1,6 +1,6 @@
 """The pieces of a retokenize run: a group in one go, or its shards one by one into scratch and the group packed from there.
 
-Both ways give the same files. One go saves a copy; shard by shard keeps more workers busy than there are groups.
+Both ways give the same files. One go saves a copy; shard by shard keeps more workers busy than there are groups left.
 """
 
 from __future__ import annotations
@@ -56,6 +56,20 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Packing:
+    """One group whose shards are all in scratch; `outcomes` are theirs, in order."""
+
+    job: Job
+    group: Group
+    outcomes: Sequence[Outcome]
+
+    @property
+    def name(self) -> str:
+        """As a run's records name it."""
+        return self.group.name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Of a task: what it counted, which engine encoded, the ledger entry if the group is finished by it, worker seconds."""
 
@@ -70,9 +84,10 @@ def run(task: Task) -> Outcome:
     return _encode_group(task.job, task.group) if task.shard is None else _encode_to_scratch(task.job, task.group, task.shard)
 
 
-def pack(job: Job, group: Group, outcomes: list[Outcome]) -> LedgerEntry:
-    """Finish a group whose shards are all in scratch; `outcomes` are theirs, in order."""
+def pack(task: Packing) -> LedgerEntry:
+    """Finish a group; what it has in scratch stays there, for a worker that may have to begin anew. Raises StorageError."""
     started = time.perf_counter()
+    job, group = task.job, task.group
     documents = (
         batch
         for place, shard in enumerate(group.shards)
@@ -80,13 +95,16 @@ def pack(job: Job, group: Group, outcomes: list[Outcome]) -> LedgerEntry:
     )
     files = write_parts(documents, output=job.output, group=group.number, tokens_per_file=job.tokens_per_file)
     tally = Tally()
-    for outcome in outcomes:
+    for outcome in task.outcomes:
         tally.add(outcome.tally)
-    seconds = {"encode": sum(outcome.seconds for outcome in outcomes), "pack": time.perf_counter() - started}
-    entry = _finish(job, group, files, tally, outcomes[0].engine, seconds)
-    for place in range(len(group.shards)):
-        scratch.delete(job.scratch, _scratch_name(group, place))
-    return entry
+    seconds = {"encode": sum(outcome.seconds for outcome in task.outcomes), "pack": time.perf_counter() - started}
+    return _finish(job, group, files, tally, task.outcomes[0].engine, seconds)
+
+
+def forget_scratch(task: Packing) -> None:
+    """Remove what a finished group has in scratch."""
+    for place in range(len(task.group.shards)):
+        scratch.delete(task.job.scratch, _scratch_name(task.group, place))
 
 
 def _encode_group(job: Job, group: Group) -> Outcome:
