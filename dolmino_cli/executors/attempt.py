@@ -86,9 +86,9 @@ def attempt_all(
     """Yield (task, result) of the tasks that succeed, in any order; then raise what failed, `what` being the tasks' name.
 
     Of one failure its error is raised, of several RunFailed. With an `output`, failures are recorded there and the records of
-    tasks that succeed now removed.
+    tasks that succeed now, and of their parts, removed.
     """
-    before = failures.names(output) if output is not None else set()
+    before = failures.by_whole(failures.names(output)) if output is not None else {}
     failed: list[DolminoError] = []
     tried: set[str] = set()
     for named, result in executor.run_tasks(
@@ -104,8 +104,9 @@ def attempt_all(
             if output is not None and isinstance(result, WorkersKilled):
                 failures.note(output, task=named.name, phase=phase.name, reason=str(result))
             continue
-        if output is not None and named.name in before and result is not None:  # None: it helped with a task of that name
-            failures.forget(output, named.name)
+        if output is not None and result is not None:  # None: it helped with a task of that name
+            for task in before.get(named.name, ()):
+                failures.forget(output, task)
         yield named.task, result
     failures.raise_all(failed, tried=len(tried), what=what, output=output)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -71,6 +72,16 @@ def recorded(output: Output, task: str) -> Failure | None:
 def names(output: Output) -> set[str]:
     """The tasks that have a record: one listing. Raises StorageError."""
     return {name.removesuffix(".json") for name in list_names(output.path(FOLDER), ".json")}
+
+
+def by_whole(names: Iterable[str]) -> dict[str, list[str]]:
+    """Tasks by themselves and by each that they are part of, as `a/1` is of `a`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        steps = name.split("/")
+        for count in range(1, len(steps) + 1):
+            found["/".join(steps[:count])].append(name)
+    return found
 
 
 def forget(output: Output, task: str) -> None:

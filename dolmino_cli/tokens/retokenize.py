@@ -173,20 +173,15 @@ def _execute(plan: Plan, executor: Executor, counters: Counters | None) -> Itera
     try:
         try:
             yield from _encode(plan, _tasks(plan.job, left, whole), encoded, executor, counters)
-        except DolminoError as error:  # groups that have all their shards are finished all the same
+        except DolminoError as error:
             failed = error
-        packable = [group for group in left if len(encoded[group.name]) == len(group.shards)]
-        try:
-            _pack(
-                plan,
-                [Packing(job=plan.job, group=group, outcomes=_in_order(encoded[group.name])) for group in packable],
-                executor,
-            )
-        finally:
-            if failed is not None:
-                raise failed
+        # Groups that have all their shards are finished, though another has not.
+        ready = [group for group in left if len(encoded[group.name]) == len(group.shards)]
+        _pack(plan, [Packing(job=plan.job, group=group, outcomes=encoded[group.name]) for group in ready], executor)
     finally:
         _remove(plan.job.scratch)
+    if failed is not None:
+        raise failed
 
 
 def _encode(
@@ -213,16 +208,15 @@ def _encode(
 
 
 def _pack(plan: Plan, packings: Sequence[Packing], executor: Executor) -> None:
+    """Finish groups whose shards are all in scratch."""
+    if not packings:
+        return
     phase = Phase(name="pack", name_of=lambda packing: packing.name, gathered=False)
     for packing, entry in attempt_all(
         executor, tasks.pack, packings, phase=phase, what="groups", output=plan.job.output, preload=PRELOAD
     ):
         plan.finished[packing.name] = entry
         tasks.forget_scratch(packing)
-
-
-def _in_order(outcomes: dict[int, Outcome]) -> list[Outcome]:
-    return [outcomes[place] for place in sorted(outcomes)]
 
 
 def finish(plan: Plan) -> TokenArrays:

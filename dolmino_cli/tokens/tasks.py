@@ -6,7 +6,7 @@ Both ways give the same files. One go saves a copy; shard by shard keeps more wo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,11 +57,11 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
-    """One group whose shards are all in scratch; `outcomes` are theirs, in order."""
+    """One group whose shards are all in scratch; `outcomes` are theirs, by place in the group."""
 
     job: Job
     group: Group
-    outcomes: Sequence[Outcome]
+    outcomes: Mapping[int, Outcome]
 
     @property
     def name(self) -> str:
@@ -95,9 +95,9 @@ def pack(task: Packing) -> LedgerEntry:
     )
     files = write_parts(documents, output=job.output, group=group.number, tokens_per_file=job.tokens_per_file)
     tally = Tally()
-    for outcome in task.outcomes:
+    for _, outcome in sorted(task.outcomes.items()):
         tally.add(outcome.tally)
-    seconds = {"encode": sum(outcome.seconds for outcome in task.outcomes), "pack": time.perf_counter() - started}
+    seconds = {"encode": sum(outcome.seconds for outcome in task.outcomes.values()), "pack": time.perf_counter() - started}
     return _finish(job, group, files, tally, task.outcomes[0].engine, seconds)
 
 

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.shards.ledger import LedgerEntry
+from dolmino_cli.tokens import tasks
 from dolmino_cli.tokens.retokenize import plan_retokenize, retokenize
 from tests.tokenizer.make import byte_level
 from tests.tokens.make import content, many_shards
 
+PACK = tasks.pack
 ROOT = Path(__file__).resolve().parents[2]
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
@@ -79,6 +82,31 @@ def test_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     retokenize([str(shards)], output=str(tmp_path / "undisturbed"), **arguments)  # type: ignore[arg-type]
     shutil.rmtree(tmp_path / "out" / "logs")  # of the task that the killed worker had
     assert _without_engine(content(tmp_path / "out")) == _without_engine(content(tmp_path / "undisturbed"))
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_worker_killed_while_it_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    shards, tokenizer = many_shards(tmp_path / "in"), byte_level(tmp_path / "tokenizer.json")
+    arguments = {"tokenizer": str(tokenizer), "tokens_per_file": 10**7}
+    monkeypatch.setattr("dolmino_cli.tokens.tasks.pack", pack_or_die)
+    monkeypatch.setenv("PACK_OR_DIE", f"{moment} {tmp_path / 'died'}")
+    retokenize([str(shards)], output=str(tmp_path / "out"), workers=3, **arguments)  # type: ignore[arg-type]
+    monkeypatch.undo()
+    assert (tmp_path / "died").exists()
+    retokenize([str(shards)], output=str(tmp_path / "undisturbed"), **arguments)  # type: ignore[arg-type]
+    shutil.rmtree(tmp_path / "out" / "logs")
+    assert content(tmp_path / "out") == content(tmp_path / "undisturbed")
+
+
+def pack_or_die(task: tasks.Packing) -> LedgerEntry:
+    """`tasks.pack`, in a worker that is killed before or after it, the first time."""
+    moment, died = os.environ["PACK_OR_DIE"].split(" ", 1)
+    entry = PACK(task) if moment == "after" or Path(died).exists() else None
+    if not Path(died).exists():
+        Path(died).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert entry is not None
+    return entry
 
 
 def _without_engine(files: dict[str, bytes]) -> dict[str, bytes]:

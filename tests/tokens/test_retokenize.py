@@ -127,6 +127,33 @@ def test_one_bad_shard_does_not_stop_the_others(tokenizer: Path, tmp_path: Path)
     assert sorted(path.name for path in (tmp_path / "out" / "ledger").iterdir()) == ["group-00000.json", "group-00002.json"]
 
 
+def test_groups_in_one_go_and_shard_by_shard_are_the_same(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "tokens_per_file": 2000}
+    plan = plan_retokenize([str(shards)], output=str(tmp_path / "three"), **given)
+    list(execute(plan, Local(workers=3)))
+    made = finish(plan)
+    assert {"pack" in entry.seconds for entry in plan.finished.values()} == {True, False}
+    assert made.files == retokenize([str(shards)], output=str(tmp_path / "one"), **given).files
+    assert content(tmp_path / "three") == content(tmp_path / "one")
+
+
+def test_groups_that_have_all_their_shards_are_finished_though_another_has_not(tokenizer: Path, tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "in", {f"{name}.jsonl": ["the dog " * 20] * 20 for name in "abcdef"})
+    whole = (folder / "f.jsonl").read_bytes()
+    (folder / "f.jsonl").write_bytes(whole + b"{no json\n")
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "output": str(tmp_path / "out"), "tokens_per_file": 1500}
+    plan = plan_retokenize([str(folder)], **given)
+    assert [len(group.shards) for group in plan.groups] == [2, 2, 2]
+    with pytest.raises(DataError, match=r"f\.jsonl:21: "):
+        list(execute(plan, Local(workers=4)))
+    assert sorted(plan.finished) == ["group-00000", "group-00001"]
+    assert [group.name for group in plan_retokenize([str(folder)], **given).left] == ["group-00002"]
+    assert (tmp_path / "out/failures/group-00002/000001.json").is_file()
+    (folder / "f.jsonl").write_bytes(whole)
+    assert retokenize([str(folder)], **given).totals["documents"] == 120  # by one worker, to whom the group is one task
+    assert not list((tmp_path / "out/failures").rglob("*.json"))
+
+
 def test_a_finished_run_is_not_done_again(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
     arguments = {"tokenizer": str(tokenizer), "output": str(tmp_path / "out"), "tokens_per_file": 3000}
     first = retokenize([str(shards)], **arguments)
