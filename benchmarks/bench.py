@@ -13,7 +13,8 @@ from inputs import Inputs
 from measure import Contender, Job, Timing, interleave
 
 HERE = Path(__file__).resolve().parent
-SMALL, LARGE = 1, 4  # shards; the difference of their times is the steady state
+# Shards. The difference of the times of SMALL and LARGE is the steady state; with MOST, start-up does not weigh.
+SMALL, LARGE, MOST = 1, 4, 48
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +60,9 @@ class Bench:
 def usual_sizes(_: Contender) -> list[tuple[int, int]]:
     """(shards, cores): one process on a small and a large input, two processes likewise."""
     return [(SMALL, 1), (LARGE, 1), *([(2 * SMALL, 2), (LARGE, 2)] if len(os.sched_getaffinity(0)) > 1 else [])]
+
+
+def also_most(contender: Contender) -> list[tuple[int, int]]:
+    """`usual_sizes`, and MOST shards by as many processes: for who is fast enough."""
+    usual = usual_sizes(contender)
+    return usual + [(MOST, cores) for cores in sorted({cores for _, cores in usual})]

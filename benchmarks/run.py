@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import HERE, Bench
+from bench import HERE, MOST, Bench
 from corpus import ROOT
 from inputs import DISTINCT_SHARDS, Inputs, prepare
 from measure import BenchmarkError
@@ -38,7 +38,6 @@ CASES = (
     "training",
     "souping",
 )
-MOST_SHARDS = 12 * DISTINCT_SHARDS
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -46,7 +45,7 @@ def main() -> int:
     """Exit code: 0 all bars met, 1 a bar missed or a benchmark failed."""
     arguments = _parse()
     output = ROOT / "bench-output"
-    inputs = prepare(output, shards=MOST_SHARDS, tiny=arguments.tiny)
+    inputs = prepare(output, shards=MOST, tiny=arguments.tiny)
     bench = Bench(inputs=inputs, output=output, runs=arguments.runs)
     texts, measured, failed = [_preamble(inputs, runs=arguments.runs, tiny=arguments.tiny)], {}, []
     print(texts[0], flush=True)

@@ -73,21 +73,29 @@ TIMING_HEADER = ("command", "processes", "MB", "wall s (range)", "MB/s", "steady
 
 
 def timing_rows(timings: Sequence[Timing], megabytes: dict[int, float]) -> list[tuple[str, ...]]:
-    """A row per contender and number of processes, of its largest job; `megabytes` per number of shards."""
+    """A row per contender, number of processes and size of input, but for the smallest; `megabytes` per number of shards."""
     rows = []
     for name, cores in dict.fromkeys((timing.name, timing.cores) for timing in timings):
-        small, large = ends(timings, name, cores)
-        size = megabytes[large.shards]
-        pace = steady(small, large, megabytes[small.shards], size)
-        spread = f"{large.median:.2f} ({min(large.seconds):.2f}-{max(large.seconds):.2f})"
-        apart = (f"{pace.mb_per_second:.1f}", f"{pace.start_up_seconds:.2f}") if pace else ("noise", "noise")
-        rows.append((name, str(cores), f"{size:.1f}", spread, f"{size / large.median:.1f}", *apart, f"{large.peak_mb:.0f}"))
+        small, *larger = by_size(timings, name, cores)
+        for timing in larger or [small]:
+            size = megabytes[timing.shards]
+            pace = steady(small, timing, megabytes[small.shards], size)
+            spread = f"{timing.median:.2f} ({min(timing.seconds):.2f}-{max(timing.seconds):.2f})"
+            apart = (f"{pace.mb_per_second:.1f}", f"{pace.start_up_seconds:.2f}") if pace else ("noise", "noise")
+            rows.append((name, str(cores), f"{size:.1f}", spread, f"{size / timing.median:.1f}", *apart, f"{timing.peak_mb:.0f}"))
     return rows
+
+
+def by_size(timings: Sequence[Timing], name: str, cores: int) -> list[Timing]:
+    """The runs of a contender, the smallest input first."""
+    return sorted(
+        (timing for timing in timings if (timing.name, timing.cores) == (name, cores)), key=lambda timing: timing.shards
+    )
 
 
 def ends(timings: Sequence[Timing], name: str, cores: int) -> tuple[Timing, Timing]:
     """The runs of a contender on its smallest and on its largest input."""
-    own = sorted((timing for timing in timings if (timing.name, timing.cores) == (name, cores)), key=lambda timing: timing.shards)
+    own = by_size(timings, name, cores)
     return own[0], own[-1]
 
 

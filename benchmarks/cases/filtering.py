@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench import HERE, LARGE, Bench, usual_sizes
-from inputs import DISTINCT_SHARDS
+from bench import HERE, LARGE, MOST, Bench, also_most, usual_sizes
 from measure import BenchmarkError, Contender, Job, Timing
 from reading import read_shard
 from tables import TIMING_HEADER, Bar, Section, find, steady_bars, timing_rows
@@ -16,7 +15,6 @@ OURS = "dolmino filter"
 DOLMA = "dolma tag + mix"
 DOLMA_FASTTEXT = "dolma tag + mix, fastText only"
 COPY = "bare copy script"
-MOST = 12 * DISTINCT_SHARDS  # enough for start-up, a second or two, not to weigh
 REPETITIONS = 32
 # The bar was set where a bare copy read and wrote 106 MB/s: as a share of the copy it holds on any machine.
 BAR_MB_PER_SECOND, COPY_MB_PER_SECOND = 40, 106
@@ -60,8 +58,7 @@ def _bars(timings: list[Timing], megabytes: dict[int, float]) -> list[Bar]:
 def _sizes(contender: Contender) -> list[tuple[int, int]]:
     if contender.name == COPY:
         return [(MOST, 1)]
-    usual = usual_sizes(contender)
-    return usual + [(MOST, cores) for cores in sorted({cores for _, cores in usual})] if contender.name == OURS else usual
+    return also_most(contender) if contender.name == OURS else usual_sizes(contender)
 
 
 def _check_kept(ours: frozenset[str], theirs: frozenset[str], partly: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from bench import HERE, LARGE, Bench, usual_sizes
+from bench import HERE, LARGE, MOST, Bench, also_most, usual_sizes
 from corpus import EOS_TOKEN
 from measure import BenchmarkError, Contender, Job
 from tables import TIMING_HEADER, Bar, Section, find, steady_bars, timing_rows
@@ -14,31 +14,36 @@ OURS = "dolmino retokenize"
 DOLMA = "dolma tokens"
 DATATROVE = "datatrove DocumentTokenizer"
 SCRIPT = "gigatoken script"
-BARS = {DOLMA: 20.0, DATATROVE: 15.0, SCRIPT: 0.8}
+BARS = {(DOLMA, LARGE): 20.0, (DATATROVE, LARGE): 15.0, (SCRIPT, MOST): 0.8, (SCRIPT, LARGE): None}
 
 
 def measure(bench: Bench) -> Section:
     """All four write the same number of the same ids, end-of-text included."""
-    timings = bench.compare(_contenders(bench), usual_sizes)
+    timings = bench.compare(_contenders(bench), _sizes)
     for shards in {timing.shards for timing in timings}:
         answers = {timing.name: timing.answer for timing in timings if timing.shards == shards}
         if len(set(answers.values())) != 1:
             raise BenchmarkError(f"token counts and sums of ids differ on {shards} shards: {answers}")
     megabytes = {timing.shards: bench.inputs.megabytes(timing.shards) for timing in timings}
-    ours = find(timings, OURS, 1, LARGE).median
     bars = [
-        Bar(what=f"{OURS} / {name}, 1 process", value=find(timings, name, 1, LARGE).median / ours, unit="x", at_least=bound)
-        for name, bound in BARS.items()
+        Bar(
+            what=f"{OURS} / {name}, {cores} process{'es' if cores > 1 else ''}, {megabytes[shards]:,.0f} MB",
+            value=find(timings, name, cores, shards).median / find(timings, OURS, cores, shards).median,
+            unit="x",
+            at_least=bound if cores == 1 else None,
+        )
+        for cores in sorted({timing.cores for timing in timings})
+        for (name, shards), bound in BARS.items()
     ]
-    bars += steady_bars(timings, OURS, list(BARS), megabytes)
-    if any(timing.cores == 2 for timing in timings):
-        both = find(timings, OURS, 2, LARGE).median
-        ratios = {name: find(timings, name, 2, LARGE).median / both for name in BARS}
-        bars += [Bar(what=f"{OURS} / {name}, 2 processes", value=ratio, unit="x") for name, ratio in ratios.items()]
+    bars += steady_bars(timings, OURS, [DOLMA, DATATROVE, SCRIPT], megabytes)
     tokens, _ = find(timings, OURS, 1, LARGE).answer
     documents = bench.inputs.count(LARGE)
     note = f"MB of text. Every tool wrote {tokens:,} tokens for {documents:,} documents, with the same sum of ids."
     return Section(title="Retokenize", header=TIMING_HEADER, rows=timing_rows(timings, megabytes), bars=bars, notes=[note])
+
+
+def _sizes(contender: Contender) -> list[tuple[int, int]]:
+    return also_most(contender) if contender.name in (OURS, SCRIPT) else usual_sizes(contender)
 
 
 def _contenders(bench: Bench) -> list[Contender]:
