@@ -8,6 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from dolmino_cli.kernels.uncounted import uncounted
 from dolmino_cli.kernels.unicode import decode, is_python_space, trim
 
 _TEXT = "Array(u1, 1, 'C', readonly=True), Array(i8, 1, 'C', readonly=True)"
@@ -57,7 +58,7 @@ def count_trimmed_bytes(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return counts
 
 
-@numba.njit(nogil=True)
+@uncounted
 def _place(data: np.ndarray, start: int, end: int, table: np.ndarray, document: int) -> np.int64:
     """The row of `table` that holds the piece, or the free row for it."""
     value = np.uint64(_FNV_OFFSET)
