@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dolmino_cli"
 # Lowest first; names on one line may not import each other. design.md draws the same picture.
 LAYERS = [
     ["errors", "documents", "buffers", "siphash", "hidden"],
-    ["bundled", "strict_yaml"],
+    ["bundled", "hub", "strict_yaml"],
     ["shards"],
     ["executors"],
     ["kernels"],

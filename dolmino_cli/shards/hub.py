@@ -5,7 +5,6 @@ Token and endpoint are the Hub's own: HF_TOKEN (or a login), HF_ENDPOINT.
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dolmino_cli.errors import StorageError
+from dolmino_cli.hub import endpoint
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
@@ -24,7 +24,7 @@ def filesystem() -> Any:
     """The Hub's files for fsspec."""
     from huggingface_hub import HfFileSystem
 
-    return HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT") or None)
+    return HfFileSystem(endpoint=endpoint())
 
 
 def stat(uri: str) -> Shard | None:
@@ -77,7 +77,7 @@ def fetch(uri: str) -> Path:
                 name,
                 repo_type=kind.removesuffix("s") if kind else "model",
                 revision=urllib.parse.unquote(revision) if revision else None,
-                endpoint=os.environ.get("HF_ENDPOINT") or None,
+                endpoint=endpoint(),
             )
         )
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, StorageError, first_line
+from dolmino_cli import hub
+from dolmino_cli.errors import ConfigError
 from dolmino_cli.shards import model_cache
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
@@ -36,25 +37,12 @@ def find_model(model: str, revision: str | None) -> ModelFolder:
         if revision is not None:
             raise ConfigError(f"classifier: revision {revision!r} is for hub ids, and {model!r} is a folder; leave it out")
     elif _HUB_ID.match(model) and not path.exists():
-        path = _download(model, revision)
+        asked = f"classifier {model!r} is no local folder and"
+        path = hub.top_of(model, revision, _HUB_FILES, asked=asked, instead="give the path of a folder that holds it")
     else:
         raise ConfigError(f"classifier: no model at {model!r}; give a folder written by save_pretrained, or a hub id owner/name")
     config = _read_config(path, model)
     return ModelFolder(path=path, config=config, weights_sha256=_weights_sha256(path, model))
-
-
-def _download(model: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        # Only the top of the repository: subfolders hold other formats of the same weights.
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
-    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
-        cause = first_line(error)
-        raise StorageError(
-            f"classifier {model!r} is no local folder and could not be had from the hub ({cause}); "
-            "give the path of a folder that holds it"
-        ) from None
 
 
 def _read_config(path: Path, model: str) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
-from dolmino_cli.errors import ConfigError, StorageError, first_line
+from dolmino_cli import hub
+from dolmino_cli.errors import ConfigError, StorageError
 
 WELL_KNOWN_EOS = ("<|endoftext|>", "</s>", "<eos>")
 CONFIG_FILES = ("tokenizer_config.json", "special_tokens_map.json", "config.json")
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?\Z")
+_FILE = "tokenizer.json"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?\Z")
 
 
 class AddedToken(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ class TokenizerIdentity:
 def resolve(name_or_path: str, eos: str | int | None = None, *, eos_required: bool = True) -> TokenizerIdentity:
     """The identity of a tokenizer given as a path to tokenizer.json, a folder holding one, or a hub id.
 
+    A hub id is `org/name`, or `org/name@revision` for a branch, tag or commit.
+
     The end-of-document token is `eos` (a token's text, or its id as a number), else what the config files beside
     tokenizer.json say, else the one of `WELL_KNOWN_EOS` among the added tokens. Raises ConfigError when it can't be told
     and `eos_required`, or when the file is no tokenizer.json; StorageError when a hub id can't be had.
@@ -101,7 +105,10 @@ def resolve(name_or_path: str, eos: str | int | None = None, *, eos_required: bo
 
 
 def _locate(name_or_path: str) -> tuple[Path, str]:
-    """The local tokenizer.json and the name to record: a hub id, or the last part of a path (never a machine's folders)."""
+    """The local tokenizer.json and the name to record: a hub id without its revision, or the last part of a path.
+
+    Never a machine's folders; and one name for one tokenizer, whose bytes are told by their sha256.
+    """
     if name_or_path.endswith(".model"):
         raise ConfigError(
             f"tokenizer {name_or_path!r} is a SentencePiece model; a Hugging Face tokenizer.json is needed: convert it with "
@@ -119,27 +126,20 @@ def _locate(name_or_path: str) -> tuple[Path, str]:
     if path.is_file():
         return path, path.name
     if path.suffix == ".json" or not _HUB_ID.match(name_or_path):
-        raise ConfigError(f"no tokenizer at {name_or_path!r}; give a tokenizer.json, a folder holding one, or a hub id org/name")
-    return _download(name_or_path), name_or_path
+        raise ConfigError(
+            f"no tokenizer at {name_or_path!r}; give a tokenizer.json, a folder holding one, or a hub id "
+            "org/name or org/name@revision"
+        )
+    hub_id, _, revision = name_or_path.partition("@")
+    return _download(hub_id, revision or None), hub_id
 
 
-def _download(hub_id: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    try:
-        path = Path(hf_hub_download(hub_id, "tokenizer.json"))
-        for name in CONFIG_FILES:
-            try:
-                hf_hub_download(hub_id, name)
-            except EntryNotFoundError:
-                continue
-    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository: all mean the same here.
-        cause = first_line(error)
-        raise StorageError(
-            f"tokenizer {hub_id!r} is no local path and could not be had from the hub ({cause}); "
-            "give the path of a tokenizer.json or of a folder holding one"
-        ) from None
+def _download(hub_id: str, revision: str | None) -> Path:
+    asked = f"tokenizer {hub_id!r}{f' at revision {revision!r}' if revision else ''} is no local path and"
+    instead = "give the path of a tokenizer.json or of a folder holding one"
+    path = hub.top_of(hub_id, revision, [_FILE, *CONFIG_FILES], asked=asked, instead=instead) / _FILE
+    if not path.is_file():
+        raise StorageError(f"{asked} has no {_FILE} on the hub; {instead}")
     return path
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dolmino_cli.errors import ConfigError, StorageError, first_line
+from dolmino_cli import hub
+from dolmino_cli.errors import ConfigError
 
 EXPORTED = "model"
 """Below the output of a run: the Hugging Face checkpoint that it ends with."""
@@ -29,7 +30,8 @@ def checkpoint_folder(name: str, revision: str | None = None) -> Path:
             " run that has ended, or a hub id owner/name"
         )
     else:
-        return _download(*hub_id(name, revision))
+        asked = f"{name!r} is no local folder and"
+        return hub.top_of(*hub_id(name, revision), _HUB_FILES, asked=asked, instead="give a folder that holds it")
     if revision is not None:
         raise ConfigError(f"revision {revision!r} is of a hub id, and {name!r} is a folder; leave it out")
     return found
@@ -52,15 +54,3 @@ def local_output(output: str) -> Path:
     if "://" in output:
         raise ConfigError(f"--output {output} is not on a disk; checkpoints and results are written to a local or shared folder")
     return Path(output).expanduser()
-
-
-def _download(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        # Only the top of the repository: folders below hold other formats of the same weights.
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"]))
-    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository or revision: all mean the same here.
-        raise StorageError(
-            f"{name!r} is no local folder and could not be had from the hub ({first_line(error)}); give a folder that holds it"
-        ) from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.tokenizer.identity import resolve
+from tests.fake_hub import serving, use_hub
 from tests.tokenizer.make import byte_level
 
 
@@ -132,6 +134,50 @@ def test_a_hub_id_that_cannot_be_had_says_to_give_a_path(monkeypatch: pytest.Mon
         StorageError, match=r"'nobody/nothing' is no local path and could not be had .*give the path of a tokenizer\.json"
     ):
         resolve("nobody/nothing")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A server of lab/tok, at main and (with another tokenizer) at v1, and of lab/weights; these are main's files."""
+    kinds = {size: byte_level(tmp_path / f"{size}.json", size=size).read_bytes() for size in (300, 310)}
+    config = b'{"eos_token": "<|pad|>"}'
+    files = {
+        "tokenizer.json": kinds[310],
+        "tokenizer_config.json": config,
+        "other/tokenizer.json": b"{",
+        "model.safetensors": b"0",
+    }
+    models = {
+        "models/lab/tok": {"main": files, "v1": {"tokenizer.json": kinds[300]}},
+        "models/lab/weights": {"main": {"model.safetensors": b"0"}},
+    }
+    with serving(models) as address:
+        use_hub(monkeypatch, address, tmp_path / "cache")
+        yield files
+
+
+def test_a_hub_id_at_main_or_at_a_revision(hub: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        latest, first = resolve("lab/tok"), resolve("lab/tok@v1")
+        assert (latest.name, latest.vocabulary_size, latest.eos_token) == ("lab/tok", 310, "<|pad|>")
+        assert (first.name, first.vocabulary_size, first.eos_token) == ("lab/tok", 300, "<|endoftext|>")
+        assert latest.sha256 == hashlib.sha256(hub["tokenizer.json"]).hexdigest() != first.sha256
+        files = {path.name for path in latest.path.parent.iterdir()}
+        assert files == {"tokenizer.json", "tokenizer_config.json"}  # and no weights
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # what was had once is there
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("lab/none", "'lab/none' is no local path and could not be had from the hub"),
+        ("lab/tok@v9", "'lab/tok' at revision 'v9' is no local path and could not be had from the hub"),
+        ("lab/weights", "'lab/weights' is no local path and has no tokenizer.json on the hub"),
+    ],
+)
+def test_a_hub_id_of_no_tokenizer(hub: dict[str, bytes], name: str, problem: str) -> None:
+    with pytest.raises(StorageError, match=rf"tokenizer {problem}.*; give the path of a tokenizer\.json or of a folder"):
+        resolve(name)
 
 
 def test_a_real_tokenizer_file_is_read(tmp_path: Path) -> None:

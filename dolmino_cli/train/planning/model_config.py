@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, StorageError, first_line
+from dolmino_cli.errors import ConfigError
+from dolmino_cli.hub import endpoint, hub_errors
 from dolmino_cli.train.checkpoint_files import read_json
 from dolmino_cli.train.checkpoint_folder import hub_id
 from dolmino_cli.train.planning.shapes import shape
@@ -80,13 +81,12 @@ def _of_hub(run: Run, name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    try:
-        return Path(hf_hub_download(repository, name, revision=revision))
-    except Exception as error:  # noqa: BLE001 — HTTP, offline mode, no such repository: all mean the same here
-        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+    at = f" at revision {revision!r}" if revision else ""
+    asked = f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at}"
+    with hub_errors(asked, instead="give a folder that is there, or a hub id org/name"):
+        try:
+            return Path(hf_hub_download(repository, name, revision=revision, endpoint=endpoint()))
+        except LocalEntryNotFoundError:  # not in the cache, and no network: it may well be on the hub
+            raise
+        except EntryNotFoundError:
             raise ConfigError(f"checkpoint {run.checkpoint!r} has no {name} on the hub; give another --checkpoint") from None
-        at = f" at revision {revision!r}" if revision else ""
-        raise StorageError(
-            f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at} could not be had from the hub"
-            f" ({first_line(error)}); give a folder that is there, or a hub id org/name"
-        ) from None

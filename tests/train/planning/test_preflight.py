@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from dolmino_cli.errors import first_line
+from dolmino_cli.errors import ConfigError, StorageError, first_line
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.train.read_run import read_run
 from dolmino_cli.train.saving.checkpoints import State, folder_of
+from tests.fake_hub import serving, use_hub
 from tests.mix.make import EOS
 from tests.train.data.make import write_mix
 
@@ -271,22 +272,26 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_hub_id_with_its_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    import huggingface_hub
-
+def test_a_hub_id_is_looked_up_at_its_revision(monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path) -> None:
     from dolmino_cli.train.planning.model_config import config_of_run
 
-    asked = []
-
-    def download(name: str, file: str, *, revision: str | None) -> str:
-        asked.append((name, file, revision))
-        return str(folder / "model" / file)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    run = read_run(str(folder / "run.yaml"), ["checkpoint=owner/name@step5"])
+    other = MODEL | {"num_hidden_layers": 77}
+    configs = {"main": other, "step5": MODEL, "step6": MODEL, "empty": None}
+    files = {at: {} if given is None else {"config.json": json.dumps(given).encode()} for at, given in configs.items()}
+    with serving({"models/owner/name": files}) as address:
+        use_hub(monkeypatch, address, tmp_path / "cache")
+        run = read_run(str(folder / "run.yaml"), ["checkpoint=owner/name@step5"])
+        assert config_of_run(run) == MODEL
+        assert config_of_run(dataclasses.replace(run, checkpoint="owner/name", revision="step6")) == MODEL
+        assert config_of_run(dataclasses.replace(run, checkpoint="owner/name")) == other
+        with pytest.raises(ConfigError, match=r"'owner/name@empty' has no config\.json on the hub; give another --checkpoint"):
+            config_of_run(dataclasses.replace(run, checkpoint="owner/name@empty"))
+        with pytest.raises(StorageError, match=r"its config\.json at revision 'step7' could not be had from the hub .*; give a"):
+            config_of_run(dataclasses.replace(run, checkpoint="owner/name@step7"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert config_of_run(run) == MODEL
-    assert config_of_run(dataclasses.replace(run, checkpoint="owner/name", revision="step6")) == MODEL
-    assert asked == [("owner/name", "config.json", "step5"), ("owner/name", "config.json", "step6")]
+    with pytest.raises(StorageError, match="could not be had from the hub"):
+        config_of_run(dataclasses.replace(run, checkpoint="owner/name@empty"))
 
 
 def test_an_error_of_two_lines_says_what_was_wrong() -> None:

@@ -11,9 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("safetensors", reason="needs the extra [train]")
 
-from dolmino_cli.errors import ConfigError, RunFailed  # noqa: E402
+from dolmino_cli.errors import ConfigError, RunFailed, StorageError  # noqa: E402
 from dolmino_cli.train.evaluation.metric_command import MetricCommand  # noqa: E402
 from tests.cli.run import Outcome, dolmino  # noqa: E402
+from tests.fake_hub import serving, use_hub  # noqa: E402
 from tests.train.soup.make import checkpoint  # noqa: E402
 
 # The one weight of a checkpoint, fp32, is the file's last 4 bytes; the score is how near it is to 10.
@@ -125,18 +126,20 @@ def test_dry_run_writes_nothing(soup, made: Path) -> None:  # type: ignore[no-un
     assert "is there and is no soup" in soup("--dry-run").error
 
 
-def test_a_hub_id_may_name_its_revision(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    import huggingface_hub
-
+def test_a_hub_id_may_name_its_revision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from dolmino_cli.train.checkpoint_folder import checkpoint_folder
 
-    asked = []
-    monkeypatch.setattr(
-        huggingface_hub, "snapshot_download", lambda name, **given: asked.append((name, given["revision"])) or "x"
-    )
-    for name, revision in (("owner/name", None), ("owner/name@step5", None), ("owner/name", "step6")):
-        assert checkpoint_folder(name, revision) == Path("x")
-    assert asked == [("owner/name", None), ("owner/name", "step5"), ("owner/name", "step6")]
+    revisions = {
+        at: {"config.json": at.encode(), "model.safetensors": b"0", "fp16/model.safetensors": b"1"} for at in ("main", "b")
+    }
+    with serving({"models/owner/name": revisions}) as address:
+        use_hub(monkeypatch, address, tmp_path / "cache")
+        for name, revision, at in (("owner/name", None, "main"), ("owner/name@b", None, "b"), ("owner/name", "b", "b")):
+            found = checkpoint_folder(name, revision)
+            assert (found / "config.json").read_text() == at
+            assert sorted(path.name for path in found.rglob("*")) == ["config.json", "model.safetensors"]
+        with pytest.raises(StorageError, match="'owner/name@c' is no local folder and could not be had from the hub"):
+            checkpoint_folder("owner/name@c")
     with pytest.raises(ConfigError, match="says a revision, and 'b' is given besides"):
         checkpoint_folder("owner/name@a", "b")
     with pytest.raises(ConfigError, match="revision 'b' is of a hub id"):
