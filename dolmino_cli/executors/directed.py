@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,9 +40,12 @@ class Directed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.executor, name)
 
-    def claim(self, output: Output) -> AbstractContextManager[None]:
-        """As `Executor.claim`."""
-        return self.executor.claim(output)
+    @contextmanager
+    def claim(self, output: Output) -> Iterator[None]:
+        """As `Executor.claim`. Where all went well, no phase is said to be under way any more, of a killed run neither."""
+        with self.executor.claim(output):
+            yield
+            manifest.remove_all(output)
 
     def run_tasks(
         self,

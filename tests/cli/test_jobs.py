@@ -88,6 +88,8 @@ def test_a_run_that_is_done_and_one_that_failed(inputs: Path, run: Run, how: tup
     assert "phase filter, by " in outcome.out
     assert ", tasks 4, done 3, running 0, failed 1, left 0, " in outcome.out
     (inputs / "in/bad.jsonl").write_bytes(line(1, 5, 7) + b"\n")
+    killed = manifest.begun("a phase that only the run before had", tasks=1, done=0, executor="local")
+    manifest.save(Output(str(inputs / "out")), killed)
     assert run(*command).code == 0
     outcome = run("jobs", "status", inputs / "out")
     assert (outcome.code, outcome.out) == (0, f"{inputs}/out: done, 4 tasks recorded\n")
