@@ -84,13 +84,18 @@ def check_one_tokenizer(arrays: Mapping[str, TokenArrays]) -> None:
 def tokenizer_warning(manifest: Manifest, arrays: Mapping[str, SourceArrays]) -> str | None:
     """A line for people when the arrays' tokenizer has another name than the manifest's; published counts are not theirs then.
 
-    Only a name can be compared: `allenai/dolma2-tokenizer` and the folder or file it was copied to may differ in nothing else.
+    Only a name can be compared, without its revision: `allenai/dolma2-tokenizer` and the folder or file it was copied to may
+    differ in nothing else.
     """
     for source in arrays.values():
         record = source.arrays.tokenizer
-        if record.name.rstrip("/").rsplit("/", 1)[-1] != manifest.tokenizer.rstrip("/").rsplit("/", 1)[-1]:
+        if _last_part(record.name) != _last_part(manifest.tokenizer.partition("@")[0]):
             return f"the arrays were made with tokenizer {record.name!r}; the manifest's numbers are of {manifest.tokenizer!r}"
     return None
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rsplit("/", 1)[-1]
 
 
 def copies_warning(arrays: Mapping[str, SourceArrays]) -> str | None:
