@@ -127,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         body = self._body()
+        if body is None:  # its sender was killed amid it: no store takes half a body for the whole
+            self._reset()
+            return
         time.sleep(proxy.latency_seconds + (amount * proxy.delay_seconds if fault == "delay" else 0))
         if fault in _ANSWERS:
             self._refuse(*_ANSWERS[fault])
@@ -169,12 +172,18 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             upstream.close()
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """None where the connection ended before the body did."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            return body if len(body) == length else None
         pieces = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
+        while size := int(self.rfile.readline().split(b";")[0] or b"-1", 16):
+            piece = self.rfile.read(size) if size > 0 else b""
+            if len(piece) < size or size < 0:
+                return None
+            pieces.append(piece)
             self.rfile.readline()
         while self.rfile.readline().strip():
             continue

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -64,3 +67,18 @@ def test_each_fault(s3: S3Server) -> None:
     assert outcome(s3, "internal_error", "get_object") == ("InternalError", True)
     assert outcome(s3, "unavailable", "get_object") == ("ServiceUnavailable", True)
     assert outcome(s3, "lost_answer", "delete_object") == ("ConnectionClosedError", False)
+
+
+def test_an_upload_whose_sender_is_killed_is_none(s3: S3Server) -> None:
+    s3.uri()
+    with ChaosProxy(s3.endpoint, share=0) as proxy:
+        store = boto3.client("s3", endpoint_url=proxy.endpoint, config=Config(signature_version="s3v4"))
+        url = urlsplit(store.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "proxy/half"}))
+        for body in (b"1234", b"12345678"):
+            with socket.create_connection((url.hostname, url.port)) as sender:
+                head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 8\r\n\r\n"
+                sender.sendall(head.encode() + body)
+                sender.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionResetError):
+                    sender.recv(1000)
+            assert s3.file("proxy/half").exists() == (len(body) == 8)
