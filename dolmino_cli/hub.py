@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ def top_of(repository: str, revision: str | None, patterns: Sequence[str], *, as
     """
     from huggingface_hub import snapshot_download
 
-    with hub_errors(asked, instead=instead):
+    with hub_errors(asked, instead=instead), bars_for_people():
         return Path(
             snapshot_download(
                 repository,
@@ -32,6 +34,22 @@ def top_of(repository: str, revision: str | None, patterns: Sequence[str], *, as
                 endpoint=endpoint(),
             )
         )
+
+
+@contextmanager
+def bars_for_people() -> Iterator[None]:
+    """The library's progress bars are shown on a terminal and by the command itself, not in logs and not by each worker."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    shown = sys.stderr.isatty() and multiprocessing.parent_process() is None
+    if shown or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 @contextmanager

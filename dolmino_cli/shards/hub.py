@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dolmino_cli.errors import StorageError
-from dolmino_cli.hub import endpoint
+from dolmino_cli.hub import bars_for_people, endpoint
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.shard import Shard
 
@@ -70,7 +70,7 @@ def fetch(uri: str) -> Path:
             f"cannot download {uri}: that names no file; give hf://OWNER/NAME/FILE or hf://datasets/OWNER/NAME/FILE"
         )
     kind, repository, revision, name = parts.groups()
-    with storage_errors("download", uri):
+    with storage_errors("download", uri), bars_for_people():
         return Path(
             hf_hub_download(
                 repository,

@@ -127,7 +127,6 @@ def test_what_is_no_tokenizer_is_refused(tmp_path: Path, name: str, problem: str
 
 
 def test_a_hub_id_that_cannot_be_had_says_to_give_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
@@ -156,7 +155,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, b
         yield files
 
 
-def test_a_hub_id_at_main_or_at_a_revision(hub: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_at_main_or_at_a_revision(
+    hub: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(2):
         latest, first = resolve("lab/tok"), resolve("lab/tok@v1")
         assert (latest.name, latest.vocabulary_size, latest.eos_token) == ("lab/tok", 310, "<|pad|>")
@@ -165,6 +166,7 @@ def test_a_hub_id_at_main_or_at_a_revision(hub: dict[str, bytes], monkeypatch: p
         files = {path.name for path in latest.path.parent.iterdir()}
         assert files == {"tokenizer.json", "tokenizer_config.json"}  # and no weights
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # what was had once is there
+    assert capsys.readouterr().err == ""  # no progress bars where no terminal is
 
 
 @pytest.mark.parametrize(

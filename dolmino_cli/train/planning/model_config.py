@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.hub import endpoint, hub_errors
+from dolmino_cli.hub import bars_for_people, endpoint, hub_errors
 from dolmino_cli.train.checkpoint_files import read_json
 from dolmino_cli.train.checkpoint_folder import hub_id
 from dolmino_cli.train.planning.shapes import shape
@@ -83,7 +83,7 @@ def _of_hub(run: Run, name: str) -> Path:
 
     at = f" at revision {revision!r}" if revision else ""
     asked = f"checkpoint {run.checkpoint!r} is no local folder, and its {name}{at}"
-    with hub_errors(asked, instead="give a folder that is there, or a hub id org/name"):
+    with hub_errors(asked, instead="give a folder that is there, or a hub id org/name"), bars_for_people():
         try:
             return Path(hf_hub_download(repository, name, revision=revision, endpoint=endpoint()))
         except LocalEntryNotFoundError:  # not in the cache, and no network: it may well be on the hub
