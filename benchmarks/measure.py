@@ -167,7 +167,7 @@ class _Memory(threading.Thread):
         super().__init__(daemon=True)
         self._session = session
         self._ended = threading.Event()
-        self._anonymous: dict[int, int] = {}  # of each process, where it was looked at closely
+        self._closely: dict[int, tuple[int, int]] = {}  # of each process: KiB of its own memory then, and of files besides
         self._peak_mb = 0.0
 
     def run(self) -> None:
@@ -186,15 +186,17 @@ class _Memory(threading.Thread):
         """Its memory: what is resident, less the pages of large mapped data files.
 
         Those pages are the system's file cache; they are given up when memory is short, and all processes share them. To count
-        them the system stops the process and goes through all its pages: only where its own memory has grown is that done.
+        them the system stops the process and goes through all its pages: only where its own memory has grown by a tenth is that
+        done, and between that the files are taken to be as they were.
         """
         folder = Path("/proc", str(process))
         try:
-            anonymous = _anonymous_kib((folder / "status").read_text(encoding="utf-8", errors="replace"))
-            if anonymous > 1.02 * self._anonymous.get(process, 0):
-                self._anonymous[process] = anonymous
-                own = _own_kib((folder / "smaps").read_text(encoding="utf-8", errors="replace"))
-                self._peak_mb = max(self._peak_mb, own * 1024 / 1e6)
+            own = _own_kib((folder / "status").read_text(encoding="utf-8", errors="replace"))
+            before, files = self._closely.get(process, (0, 0))
+            if own > 1.1 * before:
+                files = _resident_kib((folder / "smaps").read_text(encoding="utf-8", errors="replace")) - own
+                self._closely[process] = own, files
+            self._peak_mb = max(self._peak_mb, (own + files) * 1024 / 1e6)
         except OSError:
             pass  # it has ended
 
@@ -210,12 +212,12 @@ def _processes(session: int) -> list[int]:
     return found
 
 
-def _anonymous_kib(status: str) -> int:
+def _own_kib(status: str) -> int:
     lines = (line.split() for line in status.splitlines())
     return next((int(words[1]) for words in lines if words[:1] == ["RssAnon:"]), 0)
 
 
-def _own_kib(maps: str) -> int:
+def _resident_kib(maps: str) -> int:
     total, mapped = 0, ""
     for line in maps.splitlines():
         name, _, value = line.partition(":")
