@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -13,7 +15,9 @@ from typer.testing import CliRunner
 from dolmino_cli import __version__
 from dolmino_cli.cli.main import app
 from dolmino_cli.cli.verbs import VERBS
+from tests.pipeline.make import RECIPE, line, write_shard
 
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     "numpy",
     "pyarrow",
@@ -79,3 +83,20 @@ def test_every_command_has_an_example(path: tuple[str, ...]) -> None:
     help_text = CliRunner().invoke(app, [*path, "--help"]).output
     assert "Example" in help_text
     assert f"dolmino {' '.join(path)} " in help_text + " "
+
+
+def test_workers_do_not_run_the_command_s_script_again(tmp_path: Path) -> None:
+    for number in range(4):
+        write_shard(tmp_path / f"in/{number}.jsonl.zst", [line(1, 5, 7)])
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    script, runs = tmp_path / "dolmino", tmp_path / "runs"
+    script.write_text(
+        f"open({str(runs)!r}, 'a').write(__name__ + '\\n')\n"
+        "from dolmino_cli.cli.main import run\n"
+        "if __name__ == '__main__':\n"
+        "    run()\n"
+    )
+    arguments = ["filter", tmp_path / "small.yaml", tmp_path / "in", "-o", tmp_path / "out", "-w", "2"]
+    subprocess.run([sys.executable, script, *arguments], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (tmp_path / "out/run.json").is_file()
+    assert runs.read_text() == "__main__\n"
