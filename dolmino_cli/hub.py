@@ -17,6 +17,12 @@ def endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
+def parted(hub_id: str) -> tuple[str, str | None]:
+    """(`owner/name`, revision) of `owner/name@revision`; None where none is said."""
+    repository, at, revision = hub_id.partition("@")
+    return repository, revision if at else None
+
+
 def top_of(repository: str, revision: str | None, patterns: Sequence[str], *, asked: str, instead: str) -> Path:
     """The files of these names at the top of a model's repository, as a folder of the Hub library's cache.
 

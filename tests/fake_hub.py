@@ -109,23 +109,21 @@ def commit_of(revision: str) -> str:
     return revision if re.fullmatch(r"[0-9a-f]{40}", revision) else hashlib.sha1(revision.encode()).hexdigest()
 
 
-def use_hub(monkeypatch: pytest.MonkeyPatch, address: str, cache: Path) -> None:
-    """Make the server at `address` the Hub, and `cache` the library's cache, until the test ends."""
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-
-
 @contextmanager
-def serving(repositories: Mapping[str, Mapping[str, Mapping[str, bytes]]]) -> Iterator[str]:
-    """The server's address, for HF_ENDPOINT."""
+def hub_of(
+    repositories: Mapping[str, Mapping[str, Mapping[str, bytes]]], monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> Iterator[None]:
+    """A server of these is the Hub, until it ends, and `cache` the library's cache, until the test does."""
     FakeHub.repositories = repositories
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeHub)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield
     finally:
         server.shutdown()
         server.server_close()

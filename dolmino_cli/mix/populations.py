@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dolmino_cli import hub
 from dolmino_cli.errors import ConfigError
 from dolmino_cli.mix.manifest import Manifest
 from dolmino_cli.mix.plan import Population
@@ -89,7 +90,7 @@ def tokenizer_warning(manifest: Manifest, arrays: Mapping[str, SourceArrays]) ->
     """
     for source in arrays.values():
         record = source.arrays.tokenizer
-        if _last_part(record.name) != _last_part(manifest.tokenizer.partition("@")[0]):
+        if _last_part(record.name) != _last_part(hub.parted(manifest.tokenizer)[0]):
             return f"the arrays were made with tokenizer {record.name!r}; the manifest's numbers are of {manifest.tokenizer!r}"
     return None
 

@@ -130,8 +130,8 @@ def _locate(name_or_path: str) -> tuple[Path, str]:
             f"no tokenizer at {name_or_path!r}; give a tokenizer.json, a folder holding one, or a hub id "
             "org/name or org/name@revision"
         )
-    hub_id, _, revision = name_or_path.partition("@")
-    return _download(hub_id, revision or None), hub_id
+    hub_id, revision = hub.parted(name_or_path)
+    return _download(hub_id, revision), hub_id
 
 
 def _download(hub_id: str, revision: str | None) -> Path:

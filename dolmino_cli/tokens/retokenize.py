@@ -216,7 +216,6 @@ def _pack(plan: Plan, packings: Sequence[Packing], executor: Executor) -> None:
         executor, tasks.pack, packings, phase=phase, what="groups", output=plan.job.output, preload=PRELOAD
     ):
         plan.finished[packing.name] = entry
-        tasks.forget_scratch(packing)
 
 
 def finish(plan: Plan) -> TokenArrays:

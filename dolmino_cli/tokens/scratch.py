@@ -39,9 +39,3 @@ def read(scratch: Output, name: str, *, src: str, dtype: np.dtype[np.unsignedint
             ids = buffer[: int(offsets[-1])]
             ids_file.readinto(ids.view(np.uint8).data)
             yield Encoded(ids, offsets, batch.column("id"), batch.column("line"), src)
-
-
-def delete(scratch: Output, name: str) -> None:
-    """Remove what `save` wrote."""
-    scratch.delete(f"{name}.ids")
-    scratch.delete(f"{name}.rows")

@@ -85,7 +85,7 @@ def run(task: Task) -> Outcome:
 
 
 def pack(task: Packing) -> LedgerEntry:
-    """Finish a group; what it has in scratch stays there, for a worker that may have to begin anew. Raises StorageError."""
+    """Finish a group. What it has in scratch stays until the run ends: a worker may have to begin anew. Raises StorageError."""
     started = time.perf_counter()
     job, group = task.job, task.group
     documents = (
@@ -99,12 +99,6 @@ def pack(task: Packing) -> LedgerEntry:
         tally.add(outcome.tally)
     seconds = {"encode": sum(outcome.seconds for outcome in task.outcomes.values()), "pack": time.perf_counter() - started}
     return _finish(job, group, files, tally, task.outcomes[0].engine, seconds)
-
-
-def forget_scratch(task: Packing) -> None:
-    """Remove what a finished group has in scratch."""
-    for place in range(len(task.group.shards)):
-        scratch.delete(task.job.scratch, _scratch_name(task.group, place))
 
 
 def _encode_group(job: Job, group: Group) -> Outcome:

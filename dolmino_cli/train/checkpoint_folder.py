@@ -39,14 +39,14 @@ def checkpoint_folder(name: str, revision: str | None = None) -> Path:
 
 def hub_id(name: str, revision: str | None = None) -> tuple[str, str | None]:
     """(owner/name, revision) of `owner/name` or `owner/name@revision`. Raises ConfigError for what is neither."""
-    repository, at, branch = name.partition("@")
-    if not _HUB_ID.match(repository) or (at and not branch):
+    repository, branch = hub.parted(name)
+    if not _HUB_ID.match(repository) or branch == "":
         raise ConfigError(
             f"no checkpoint at {name!r}; give a folder that is there, or a hub id owner/name or owner/name@revision"
         )
-    if branch and revision is not None:
+    if branch is not None and revision is not None:
         raise ConfigError(f"{name!r} says a revision, and {revision!r} is given besides; give one of them")
-    return repository, branch or revision
+    return repository, revision if branch is None else branch
 
 
 def local_output(output: str) -> Path:

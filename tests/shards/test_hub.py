@@ -13,7 +13,7 @@ import pytest
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards import storage
 from dolmino_cli.shards.listing import list_shards
-from tests.fake_hub import serving, use_hub
+from tests.fake_hub import hub_of
 from tests.shards.make import line, packed, read
 
 A, B = line("a", "one"), line("b", "zwei \u2028")
@@ -34,8 +34,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         "data/deep/y.jsonl": A + b"\n" + B,
         "data/t.parquet": table(tmp_path),
     }
-    with serving({"datasets/lab/set": {"main": files, "refs/pr/1": files}}) as address:
-        use_hub(monkeypatch, address, tmp_path / "hub-cache")
+    with hub_of({"datasets/lab/set": {"main": files, "refs/pr/1": files}}, monkeypatch, tmp_path / "hub-cache"):
         yield files
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.tokenizer.identity import resolve
-from tests.fake_hub import serving, use_hub
+from tests.fake_hub import hub_of
 from tests.tokenizer.make import byte_level
 
 
@@ -150,8 +150,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, b
         "models/lab/tok": {"main": files, "v1": {"tokenizer.json": kinds[300]}},
         "models/lab/weights": {"main": {"model.safetensors": b"0"}},
     }
-    with serving(models) as address:
-        use_hub(monkeypatch, address, tmp_path / "cache")
+    with hub_of(models, monkeypatch, tmp_path / "cache"):
         yield files
 
 

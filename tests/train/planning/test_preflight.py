@@ -18,7 +18,7 @@ from dolmino_cli.errors import ConfigError, StorageError, first_line
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.train.read_run import read_run
 from dolmino_cli.train.saving.checkpoints import State, folder_of
-from tests.fake_hub import serving, use_hub
+from tests.fake_hub import hub_of
 from tests.mix.make import EOS
 from tests.train.data.make import write_mix
 
@@ -278,8 +278,7 @@ def test_a_hub_id_is_looked_up_at_its_revision(monkeypatch: pytest.MonkeyPatch, 
     other = MODEL | {"num_hidden_layers": 77}
     configs = {"main": other, "step5": MODEL, "step6": MODEL, "empty": None}
     files = {at: {} if given is None else {"config.json": json.dumps(given).encode()} for at, given in configs.items()}
-    with serving({"models/owner/name": files}) as address:
-        use_hub(monkeypatch, address, tmp_path / "cache")
+    with hub_of({"models/owner/name": files}, monkeypatch, tmp_path / "cache"):
         run = read_run(str(folder / "run.yaml"), ["checkpoint=owner/name@step5"])
         assert config_of_run(run) == MODEL
         assert config_of_run(dataclasses.replace(run, checkpoint="owner/name", revision="step6")) == MODEL

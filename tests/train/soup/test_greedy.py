@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError  # noqa: E402
 from dolmino_cli.train.evaluation.metric_command import MetricCommand  # noqa: E402
 from tests.cli.run import Outcome, dolmino  # noqa: E402
-from tests.fake_hub import serving, use_hub  # noqa: E402
+from tests.fake_hub import hub_of  # noqa: E402
 from tests.train.soup.make import checkpoint  # noqa: E402
 
 # The one weight of a checkpoint, fp32, is the file's last 4 bytes; the score is how near it is to 10.
@@ -132,8 +132,7 @@ def test_a_hub_id_may_name_its_revision(monkeypatch: pytest.MonkeyPatch, tmp_pat
     revisions = {
         at: {"config.json": at.encode(), "model.safetensors": b"0", "fp16/model.safetensors": b"1"} for at in ("main", "b")
     }
-    with serving({"models/owner/name": revisions}) as address:
-        use_hub(monkeypatch, address, tmp_path / "cache")
+    with hub_of({"models/owner/name": revisions}, monkeypatch, tmp_path / "cache"):
         for name, revision, at in (("owner/name", None, "main"), ("owner/name@b", None, "b"), ("owner/name", "b", "b")):
             found = checkpoint_folder(name, revision)
             assert (found / "config.json").read_text() == at
