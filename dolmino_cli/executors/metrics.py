@@ -53,7 +53,6 @@ class Metrics:
         self._every_seconds = every_seconds
         self._started = time.time()
         self._phases: dict[str, PhaseFigures] = {}
-        self._ended = threading.Event()
         self._warned = False
 
     def phase(self, figures: PhaseFigures) -> None:
@@ -112,18 +111,20 @@ class Metrics:
     def __enter__(self) -> Metrics:
         self.write()  # a path that cannot be written to is known before the work
         self._ended = threading.Event()
-        threading.Thread(target=self._keep_writing, args=(self._ended,), daemon=True).start()
+        self._writing = threading.Thread(target=self._keep_writing, daemon=True)
+        self._writing.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ended.set()
+        self._writing.join()  # its earlier figures must not be written after the last ones
         self._write_or_warn()
 
     def _of(self, figures: PhaseFigures, **more: str) -> dict[str, str]:
         return {**self._labels, "phase": figures.name, **more}
 
-    def _keep_writing(self, ended: threading.Event) -> None:
-        while not ended.wait(self._every_seconds):
+    def _keep_writing(self) -> None:
+        while not self._ended.wait(self._every_seconds):
             self._write_or_warn()
 
     def _write_or_warn(self) -> None:

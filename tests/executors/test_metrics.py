@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -94,8 +95,8 @@ def test_the_file_follows_the_run(tmp_path: Path) -> None:
     figures = PhaseFigures(name="filter", workers=3, counters=Counters(workers=1), total=10)
     with Metrics(str(place), LABELS, every_seconds=0.01) as metrics:
         assert {name for name, _ in parse(place.read_text())} <= {"dolmino_run_start_time_seconds", "dolmino_s3_retries_total"}
-        metrics.phase(figures)
         figures.handed, figures.done = 7, 2
+        metrics.phase(figures)
         until = time.monotonic() + 10
         while "dolmino_tasks" not in place.read_text() and time.monotonic() < until:
             time.sleep(0.01)
@@ -106,6 +107,29 @@ def test_the_file_follows_the_run(tmp_path: Path) -> None:
     assert of(parse(place.read_text()), "dolmino_s3_retries_total", why="SlowDown") == 1
     assert of(parse(place.read_text()), "dolmino_tasks", state="done") == 7
     assert [path.name for path in tmp_path.iterdir()] == ["dolmino.prom"]
+
+
+def test_no_write_under_way_comes_after_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "dolmino.prom"
+    figures = PhaseFigures(name="filter", workers=3, counters=Counters(workers=1), total=10)
+    put, begun, written = Output.put, threading.Event(), threading.Event()
+
+    def slow_beside_the_run(output: Output, name: str, data: bytes) -> None:
+        beside = threading.current_thread() is not threading.main_thread()
+        if beside:
+            begun.set()
+            time.sleep(0.2)
+        put(output, name, data)
+        if beside:
+            written.set()
+
+    monkeypatch.setattr(Output, "put", slow_beside_the_run)
+    with Metrics(str(place), LABELS, every_seconds=0.01) as metrics:
+        metrics.phase(figures)
+        assert begun.wait(10)
+        figures.handed = figures.done = 7
+    assert written.wait(10)
+    assert of(parse(place.read_text()), "dolmino_tasks", state="done") == 7
 
 
 def test_a_bad_path_is_refused_before_the_run_and_tolerated_in_it(tmp_path: Path) -> None:
