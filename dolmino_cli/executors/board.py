@@ -19,6 +19,9 @@ from dolmino_cli.shards.output import Output
 MOST_TRIES = 3
 # More than of local workers: whole processes end for other reasons than their task, too (preemption, time limits).
 MOST_DEATHS = 5
+_ASKED_AT_ONCE = 32
+# Of ages: S3 gives times in whole seconds, those of its clock and those of its objects.
+_ROUNDED_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +89,13 @@ class Board:
     expiry_seconds: float
 
     def __post_init__(self) -> None:
+        self._leases = Leases(self.records.output, expiry_seconds=self.expiry_seconds)
         self.done: set[str] = set()
         self.failed: dict[str, failures.Failure] = {}
         self._held: dict[str, float] = {}
         self._first_seen: dict[str, float] = {}
+        self._looked_at_leases = 0.0
+        self._asked: dict[str, bool] = {}
         self.seconds = self._looked_at_failures = 0.0
         self.look()
         self._failed_before = dict(self.failed)
@@ -103,6 +109,8 @@ class Board:
             f"{self.phase.name}/{name}": age for name, age in ages(output, f"{LEASES}/{self.phase.name}", ".json").items()
         }
         self._first_seen = {name: self._first_seen.get(name, started) for name in self._held}
+        self._looked_at_leases = started
+        self._asked = {name: was_silent for name, was_silent in self._asked.items() if name in self._held}
         self.done |= self._look_at_records()
         self.failed = self._look_at_failures()
         self.seconds = time.monotonic() - started
@@ -130,13 +138,33 @@ class Board:
         return age is not None and age <= self.expiry_seconds and not self._is_gone(piece.lease)
 
     def surely_held(self, piece: Piece) -> bool:
-        """Is it held by a process that is alive: was its lease renewed since it was first seen here?"""
+        """Is it held by a process that is alive: was its lease renewed in time, and since it was first seen here?"""
         age = self._held.get(piece.lease)
-        return age is not None and age < time.monotonic() - self._first_seen[piece.lease] - 1
+        if age is None or age > self._leases.renewed_every_seconds + _ROUNDED_SECONDS:
+            return False
+        # As of when leases were listed: the records, which are listed after them, may take longer than a second.
+        return age < self._looked_at_leases - self._first_seen[piece.lease] - _ROUNDED_SECONDS
+
+    def find_left(self, pieces: Sequence[Piece]) -> bool:
+        """Of pieces that are held, see which a process of this machine left behind that has ended: they are not held any more.
+
+        Returns whether there are some. For who has nothing else to do: on S3 it is a request for each lease, its own share's
+        first, once, and once more when it was not renewed. (Local leases are looked at by `held`.)
+        """
+        if not self.records.output.is_s3:
+            return False
+        silent_seconds = self._leases.renewed_every_seconds + _ROUNDED_SECONDS
+        held = [piece.lease for piece in sorted(pieces, key=lambda piece: not piece.own) if piece.lease in self._held]
+        silent = {lease: self._held[lease] > silent_seconds for lease in held}
+        asked = [lease for lease in held if self._asked.get(lease) != silent[lease]][:_ASKED_AT_ONCE]
+        self._asked |= {lease: silent[lease] for lease in asked}
+        left = [lease for lease in asked if self._leases.is_left(lease)]
+        for lease in left:
+            del self._held[lease]
+        return bool(left)
 
     def _is_gone(self, lease: str) -> bool:
-        output = self.records.output
-        return not output.is_s3 and Leases(output, expiry_seconds=self.expiry_seconds).is_free(lease)
+        return not self.records.output.is_s3 and self._leases.is_free(lease)
 
     def exhausted(self, piece: Piece) -> bool:
         """Has it failed so often that it is not tried again? Of its own share, a process tries once more what failed before."""

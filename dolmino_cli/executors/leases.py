@@ -52,7 +52,9 @@ class Leases:
                 deaths = (before if isinstance(before, int) else 0) + 1
                 mark = _mark(deaths=deaths)
             # Of several that see it expired, one removes it; the others then find the new one.
-            if not self.output.remove_if(file, holder.encode() if holder else None) or not self.output.put_new(file, mark):
+            if not self.output.remove_if(file, None if holder is None else holder.encode()) or not self.output.put_new(
+                file, mark
+            ):
                 return None
         return Lease(self, name, mark, deaths=deaths)
 
@@ -65,6 +67,15 @@ class Leases:
         """Is there none, or one whose process has ended, as far as this machine can tell? Costs a request or two."""
         holder = self.holder(name)
         return holder is None or self._expired(f"{FOLDER}/{name}.json", holder)
+
+    def is_left(self, name: str) -> bool:
+        """Has the process that holds it ended, on this machine? One request; False also where there is none."""
+        return is_gone(str(parsed(self.holder(name)).get("owner"))) is True
+
+    @property
+    def renewed_every_seconds(self) -> float:
+        """How often a process that is alive says so."""
+        return self.expiry_seconds / _RENEWALS_PER_EXPIRY
 
     def _expired(self, file: str, holder: str) -> bool:
         gone = is_gone(str(parsed(holder).get("owner")))
@@ -109,7 +120,7 @@ class Lease:
             raise LeaseLost(f"{self.name}: another worker took this task over, as this one was silent for too long")
 
     def _keep_alive(self) -> None:
-        while not self._ended.wait(self._leases.expiry_seconds / _RENEWALS_PER_EXPIRY):
+        while not self._ended.wait(self._leases.renewed_every_seconds):
             try:
                 self.check()
                 self._leases.output.put(f"{FOLDER}/{self.name}.json", self._mark)

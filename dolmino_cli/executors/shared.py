@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, DolminoError, LeftToOthers, RunFailed
-from dolmino_cli.executors import manifest
+from dolmino_cli.executors import failures, manifest
 from dolmino_cli.executors.board import Board, Done, Piece, Records, UnderLease
 from dolmino_cli.executors.claim import RUN, refused
 from dolmino_cli.executors.counters import Counters
@@ -135,6 +135,8 @@ class _Work:
         workers = Local(workers=self._share.workers)
         while True:
             ready = self._ready()
+            if not ready and self._board.find_left(self._left()):
+                ready = self._ready()
             if ready:
                 offered = self._offered(ready)
                 for piece, outcome in workers.run_tasks(self._call, offered, phase=inner, counters=counters, preload=preload):
@@ -147,7 +149,7 @@ class _Work:
 
     def is_last(self) -> bool:
         """Is everything done or failed, and no other process finishing the run? Then this one does, until its claim ends."""
-        if self._left() or self._run_has_ended:
+        if self._left() or self._run_has_ended or self._is_tried_by_others():
             return False
         lease = Leases(self._share.output, expiry_seconds=self._share.expiry_seconds).take(_FINISH)
         if lease is not None:
@@ -160,6 +162,9 @@ class _Work:
         with ThreadPoolExecutor(_LOADED_AT_ONCE) as loading:
             for piece, result in zip(rest, loading.map(self._result, rest), strict=True):
                 yield piece.task, result
+        for name in self._board.failed.keys() & self._board.done:
+            # At first, by a process that another one, which did not know of it, was faster than.
+            failures.forget(self._share.output, name)
         if not self._names() <= self._board.done:
             return
         if not self._phase.gathered:
@@ -238,6 +243,11 @@ class _Work:
         """By processes that are alive, so that nothing is left to one that died."""
         held = {piece.name for piece in self._left() if self._board.surely_held(piece)}
         return all(piece.name in held for piece in self._left())
+
+    def _is_tried_by_others(self) -> bool:
+        """Is another process at something that failed here? Then it finishes the run, if it succeeds."""
+        failed = (piece for piece in self._pieces if piece.name in self._failed and piece.name not in self._board.done)
+        return any(self._board.held(piece) for piece in failed)
 
     def _is_failed(self, piece: Piece) -> bool:
         # What is held is being tried again, by the process whose share it is.

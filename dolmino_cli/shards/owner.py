@@ -20,11 +20,13 @@ def _owner(pid: int) -> str:
 
 
 def is_gone(name: str) -> bool | None:
-    """Has the process that `owner` called `name` ended? None where that cannot be told: it ran on another machine."""
+    """Has the process that `owner` called `name` ended? None where that cannot be told: of another machine, or hidden."""
     parts = name.split("-")
     if len(parts) != 3 or parts[0] != _machine():
         return None
-    return _started(int(parts[1], 16)) != int(parts[2], 16)
+    pid = int(parts[1], 16)
+    started = _started(pid)
+    return None if started is None and _is_hidden(pid) else started != int(parts[2], 16)
 
 
 @functools.lru_cache(maxsize=1)
@@ -48,6 +50,17 @@ def _started(pid: int) -> int | None:
         return None if Path("/proc/self/stat").exists() or not _runs(pid) else 0
     fields = stat.rpartition(")")[2].split()  # a program's name may have spaces and brackets
     return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Is there such a process, of another user, that /proc does not show (mounted with hidepid)?"""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}").exists()
+    except OSError:
+        return False
+    return False
 
 
 def _runs(pid: int) -> bool:
