@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -187,8 +188,9 @@ def _folder(folder: Path, kept: str | None, older_than_seconds: float) -> Iterat
     if not folder.is_dir():
         return
     files = list(listed_locally(folder))
-    age_seconds = min((one.age_seconds for one in files), default=0.0)
-    if kept is None and files and age_seconds <= older_than_seconds:
+    # Without files, the folder's own: it may have been made this moment.
+    age_seconds = min((one.age_seconds for one in files), default=max(0.0, time.time() - folder.stat().st_mtime))
+    if kept is None and age_seconds <= older_than_seconds:
         kept = "may be in use: not old enough"
     yield Leftover(
         what="scratch folder",

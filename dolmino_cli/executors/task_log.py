@@ -59,10 +59,16 @@ class TaskLog(logging.Handler):
             self._lines.append(str(troubles))
 
     def save(self, output: Output) -> None:
-        """Write it, after what earlier tries of the task left. Raises StorageError."""
+        """Write it, after what earlier tries of the task left. Raises StorageError.
+
+        Several helpers of one task may end at once: what was there is taken away before it is put back with more.
+        """
         name = f"{FOLDER}/{self._phase}/{self._task}.log"
-        earlier = output.read(name) or b""
-        output.put(name, earlier[-_MOST_BYTES:] + without_secrets(self._text()).encode())
+        text = without_secrets(self._text()).encode()
+        while not output.put_new(name, text):
+            earlier = output.read(name)
+            if earlier is not None and output.remove_if(name, earlier):
+                text = earlier[-_MOST_BYTES:] + text
 
     def _text(self) -> str:
         begun = self._started.isoformat(timespec="seconds")

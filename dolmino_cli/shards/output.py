@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,8 @@ from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards import s3
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.owner import owner
+
+_MOST_OPENINGS = 5
 
 
 class Pending(io.RawIOBase):
@@ -32,12 +35,14 @@ class Pending(io.RawIOBase):
         self.published = False
         with storage_errors("write", self._where):
             mode = 0o700 if destination.startswith("s3://") else 0o777
-            scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-            try:
-                self._file = scratch.open("wb", buffering=0)
-            except FileNotFoundError:  # another process removed the folder, which was empty
-                scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-                self._file = scratch.open("wb", buffering=0)
+            for left in reversed(range(_MOST_OPENINGS)):
+                try:
+                    scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+                    self._file = scratch.open("wb", buffering=0)
+                    break
+                except FileNotFoundError:  # another process removed the folder, or one above it, which was empty
+                    if not left:
+                        raise
 
     @property
     def _where(self) -> str:
@@ -211,6 +216,11 @@ class Output:
                 path.rename(own)
             except FileNotFoundError:
                 return False
+            if own.read_bytes() != data:  # removed and written anew by another since it was read: that one's stays
+                with suppress(FileExistsError):
+                    os.link(own, path)
+                own.unlink()
+                return False
             own.unlink()
         return True
 
@@ -226,7 +236,10 @@ class Output:
             probe.touch()
             now = probe.stat().st_mtime
             probe.unlink()
-            return now - Path(path).stat().st_mtime
+            try:
+                return now - Path(path).stat().st_mtime
+            except FileNotFoundError:  # removed since
+                return None
 
     def read(self, name: str) -> bytes | None:
         """The whole file, or None where there is none. Raises StorageError."""

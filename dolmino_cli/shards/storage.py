@@ -13,6 +13,7 @@ from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards import hub, local, s3
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.output import Output, Pending
+from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.shard import Shard
 
 __all__ = [
@@ -105,7 +106,12 @@ def list_names(root: str, suffix: str) -> list[str]:
     """Names (relative to `root`, sorted) of the files below it that end with `suffix`; unfinished ones are left out."""
     if store_of(root) is _STORES[""] and not Path(root).is_dir():
         return []
-    return sorted(found.name for found in walk(root) if found.name.endswith(suffix) and not found.name.endswith(".partial"))
+    try:
+        return sorted(found.name for found in walk(root) if found.name.endswith(suffix) and not found.name.endswith(".partial"))
+    except StorageError:
+        if store_of(root) is _STORES[""] and not Path(root).exists():  # another process removed it meanwhile
+            return []
+        raise
 
 
 def cache_folder() -> Path:
@@ -130,7 +136,7 @@ def fetch(path: str) -> Path:
     target = cache_folder() / key / found.name
     if target.is_file():
         return target
-    partial = target.with_name(f".{found.name}.{os.getpid()}.partial")
+    partial = target.with_name(f".{found.name}.{owner()}.partial")
     with open_bytes(path) as stream, storage_errors("download", f"{path} to {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
