@@ -98,7 +98,7 @@ def run_array(job: ArrayJob, *, output: str, detach: bool) -> bool:
         if detach:
             remark(f"watch it with: dolmino jobs status {output}; stop it with: scancel {number}")
             return False
-        after = _wait(number, output)
+        after = _wait(number, output, before)
         if after is not None and after.state == "done":
             return True
         progressed = after is not None and (before is None or after.done > before.done)
@@ -110,8 +110,11 @@ def run_array(job: ArrayJob, *, output: str, detach: bool) -> bool:
     raise RunFailed(_what_is_wrong(failed, job.job_folder, number, output))
 
 
-def _wait(number: str, output: str) -> Status | None:
-    """Until Slurm has no element of the job; says on the way what changed. How far the run is then."""
+def _wait(number: str, output: str, before: Status | None) -> Status | None:
+    """Until Slurm has no element of the job; says on the way what changed. How far the run is then.
+
+    `before`: how far it was when the job was submitted. An earlier run may have been done, of fewer inputs.
+    """
     progress = _Progress(what=f"Slurm job {number}", said="", at=0.0)
     pause_seconds, silence = _FIRST_PAUSE_SECONDS, 0
     try:
@@ -128,7 +131,7 @@ def _wait(number: str, output: str) -> Status | None:
             found = _look(output)
             if not there:
                 return found
-            if found is not None and found.state == "done":
+            if found is not None and found.state == "done" and not _is_as_before(found, before):
                 slurm.cancel_waiting(number)
             states = Counter(one.described for one in there)
             progress.say(", ".join(f"{count} {state}" for state, count in sorted(states.items())), found)
@@ -170,6 +173,11 @@ def _look(output: str) -> Status | None:
         return status.read(Output(output))
     except (ConfigError, StorageError):
         return None
+
+
+def _is_as_before(found: Status, before: Status | None) -> bool:
+    """Is it the earlier run that is done, as far as can be seen?"""
+    return before is not None and before.state == "done" and found.done <= before.done
 
 
 def _new_failures(before: Status | None, after: Status | None) -> list[Failure]:

@@ -98,9 +98,14 @@ def write_script(job: ArrayJob) -> Path:
     with storage_errors("write", str(job.job_folder)):
         job.job_folder.mkdir(parents=True, exist_ok=True)
         number = 1 + max((int(path.stem) for path in job.job_folder.glob("*.sbatch") if path.stem.isdigit()), default=0)
-        path = job.job_folder / f"{number:03d}.sbatch"
-        path.write_text(job.script())
-    return path
+        while True:
+            path = job.job_folder / f"{number:03d}.sbatch"
+            try:
+                with path.open("x") as file:
+                    file.write(job.script())
+                return path
+            except FileExistsError:  # of another command, since the folder was listed
+                number += 1
 
 
 def submit(script: Path) -> str:
