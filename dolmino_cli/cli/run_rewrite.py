@@ -18,7 +18,7 @@ from dolmino_cli.sources.rewriting.asking import Progress
 from dolmino_cli.sources.rewriting.endpoint import Endpoint, endpoint_of
 from dolmino_cli.sources.rewriting.estimate import estimate
 from dolmino_cli.sources.rewriting.journal import killed
-from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, plan_rewrite, so_far, survey_all
+from dolmino_cli.sources.rewriting.run import Plan, ask_all, finish, look_again, plan_rewrite, so_far, survey_all
 from dolmino_cli.sources.rewriting.shares import ask_shares
 from dolmino_cli.sources.rewriting.template import load_template
 
@@ -64,7 +64,9 @@ def run_rewrite(
         return
     try:
         if alone:
-            _ask(plan, endpoint, prices)
+            with executor.claim(plan.output):
+                look_again(plan)  # nothing is asked that was answered while the documents were read
+                _ask(plan, endpoint, prices)
         else:
             _ask_shares(plan, endpoint, executor)
     finally:

@@ -82,7 +82,7 @@ class Account:
         self.completion_tokens += other.completion_tokens
         self.tokens_unstated += other.tokens_unstated
         self.answer_seconds += other.answer_seconds
-        self.retries.update(other.retries)
+        self.retries.update(dict(other.retries))  # copied in one step: a thread may be adding to it
 
     def recorded(self) -> dict[str, Any]:
         """For the ledger and run.json."""

@@ -93,19 +93,18 @@ def plan_rewrite(
     folder = _journal_folder(target, journal)
     shards = list_shards(inputs)
     _refuse_clashing_names(shards)
-    finished = {entry.name: entry for entry in ledger.load_all(target)}
-    by_name = {shard.name: shard for shard in shards}
-    for name, entry in finished.items():
-        if name not in by_name:
-            problem = f"{output} holds results of {name!r}, which is not among the inputs now"
-            raise ConfigError(f"{problem}; give the same inputs, or another --output")
-        _refuse_changed(entry, wanted, by_name[name], f"{output} holds results for {name!r}")
+    finished = _finished(target, wanted, shards)
     for shard in shards:
         begun = read_header(journal_path(folder, shard.name))
         if begun is not None:
             entry = LedgerEntry(name=shard.name, recipe=begun[0], input=begun[1], counts={}, bytes={}, outputs={})
             _refuse_changed(entry, wanted, shard, f"the journal {folder} holds answers about {shard.name!r}")
     return Plan(wanted=wanted, output=target, journal=folder, shards=shards, finished=finished)
+
+
+def look_again(plan: Plan) -> None:
+    """See which shards another run has done since the plan was made. Raises as `plan_rewrite`."""
+    plan.finished |= _finished(plan.output, plan.wanted, plan.shards)
 
 
 def survey_all(plan: Plan, engine: Engine | None = None) -> Iterator[Surveyed]:
@@ -176,6 +175,17 @@ def finish(plan: Plan) -> None:
     if plan.left:
         raise RunFailed(f"{len(plan.left):,} of {len(plan.shards):,} shards are not done; run the same command again to go on")
     plan.output.put("run.json", _summary(plan, complete=True))
+
+
+def _finished(output: Output, wanted: Wanted, shards: Sequence[Shard]) -> dict[str, LedgerEntry]:
+    by_name = {shard.name: shard for shard in shards}
+    entries = ledger.load_all(output)
+    for entry in entries:
+        if entry.name not in by_name:
+            problem = f"{output.root} holds results of {entry.name!r}, which is not among the inputs now"
+            raise ConfigError(f"{problem}; give the same inputs, or another --output")
+        _refuse_changed(entry, wanted, by_name[entry.name], f"{output.root} holds results for {entry.name!r}")
+    return {entry.name: entry for entry in entries}
 
 
 def _journal_folder(output: Output, given: str | None) -> Path:
