@@ -7,9 +7,12 @@ import json
 import shlex
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from dolmino_cli.errors import RunFailed
@@ -35,7 +38,8 @@ def run_logged(words: Sequence[str], log: Path) -> None:
     except OSError as error:
         raise RunFailed(f"{shlex.join(words)}: cannot be run: {error.strerror or error}") from None
     try:
-        code = process.wait()
+        with _interrupted_by_sigterm():
+            code = process.wait()
     except BaseException:
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -45,6 +49,23 @@ def run_logged(words: Sequence[str], log: Path) -> None:
             file.seek(start)
             said = tail_of(file.read().decode(errors="replace"), _LAST_LINES)
         raise RunFailed(f"{words[-2]} {words[-1]} ended with {code}: {said} (all of it: {log})")
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Within the block, SIGTERM raises SystemExit: without, this process would end and its command go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Done:

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 
-from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.errors import ConfigError, RunFailed, StorageError
 from dolmino_cli.train.checkpoint_files import read_json
 from dolmino_cli.train.model.build import TrainedModel
 from dolmino_cli.train.model.checkpoint import Checkpoint
 from dolmino_cli.train.model.safetensors_out import DTYPES, SafetensorsFile
 from dolmino_cli.train.model.weights_in import named_weights
+from dolmino_cli.train.unfinished_folder import unfinished
 from dolmino_cli.train.weight_shards import INDEX, SHARD_MOST_BYTES, Shard, index_of, shards_of
 
 _STORED = {"bf16": "BF16", "fp32": "F32"}
@@ -52,6 +53,8 @@ def export(
             _write(folder, shards, tensors, _texts(model, checkpoint, dtype, shards), tokenizer_files)
         except OSError as error:
             problem = f"{folder}: the model could not be exported: {error.strerror or error}"
+        except RunFailed as error:  # to be raised by all ranks, too
+            problem = str(error)
     # All ranks take part in gathering every tensor, whatever became of the writing.
     for _ in tensors:
         pass
@@ -94,15 +97,12 @@ def _texts(model: TrainedModel, checkpoint: Checkpoint | None, dtype: str, shard
 def _write(
     folder: Path, shards: Sequence[Shard], tensors: Iterator[Tensor], texts: dict[str, Any], copies: Sequence[Path]
 ) -> None:
-    scratch = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    for shard in shards:
-        with SafetensorsFile(scratch, shard) as file:
-            for name in shard.tensors:
-                file.add(name, next(tensors))
-    for name, content in texts.items():
-        (scratch / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path in copies:
-        shutil.copyfile(path, scratch / path.name)
-    scratch.rename(folder)
+    with unfinished(folder) as scratch:
+        for shard in shards:
+            with SafetensorsFile(scratch, shard) as file:
+                for name in shard.tensors:
+                    file.add(name, next(tensors))
+        for name, content in texts.items():
+            (scratch / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for path in copies:
+            shutil.copyfile(path, scratch / path.name)

@@ -16,6 +16,7 @@ from dolmino_cli.train.soup.ingredient import RECORD
 from dolmino_cli.train.soup.mean import mean_pieces
 from dolmino_cli.train.soup.plan import SoupPlan
 from dolmino_cli.train.tensor_file import header_of
+from dolmino_cli.train.unfinished_folder import unfinished
 from dolmino_cli.train.weight_shards import INDEX, index_of
 
 _CONFIG_DTYPE = {"bf16": "bfloat16", "fp32": "float32"}
@@ -34,26 +35,20 @@ def cook(
     The same ingredients give the same bytes. `found_by` is recorded (how they were selected); `hashes` are those of ingredients'
     files where they are known, by folder; `watch` is told how many bytes of weights are written. A run that is killed leaves
     `.NAME.partial` beside the output, which the next one removes. Raises ConfigError where something else is at `output`,
-    DataError for weights that have no mean, StorageError where the disk refuses.
+    DataError for weights that have no mean, StorageError where the disk refuses, RunFailed where another process writes it.
     """
     record = _record(plan, hashes or {}) | ({"found_by": dict(found_by)} if found_by is not None else {})
     if output.exists():
         _check_same(output, record)
         return False
-    partial = output.parent / f".{output.name}.partial"
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        _write_weights(plan, partial, watch)
-        _write_rest(plan, partial)
-        record["files"] = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
-        _write_json(partial / RECORD, record)
-        partial.rename(output)
+        with unfinished(output) as partial:
+            _write_weights(plan, partial, watch)
+            _write_rest(plan, partial)
+            record["files"] = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
+            _write_json(partial / RECORD, record)
     except OSError as error:
         raise StorageError(f"{output}: the soup cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return True
 
 

@@ -44,5 +44,7 @@ class Watchdog:
                 " from the last checkpoint"
             )
             faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+            if self._closed.is_set():  # it was done meanwhile
+                return
             # Not an exception: the main thread hangs in a call that never returns.
             os._exit(1)
