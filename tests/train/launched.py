@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
 import traceback
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -15,19 +14,29 @@ from typing import Any
 _PRELOAD = ["dolmino_cli.train.train", "transformers.models.olmo2.modeling_olmo2"]
 
 
-def launch(world_size: int, work: Callable[..., None], *arguments: Any, errors: Path) -> list[BaseProcess]:
+class Launched(list[BaseProcess]):
+    """The ranks, and the store at which they meet, which is there as long as this is.
+
+    As torchrun has it, the store is of the process that starts them, and takes a free port itself: one that was chosen here for
+    rank 0 to take might be another process's by then.
+    """
+
+    def __init__(self) -> None:
+        from torch.distributed import TCPStore
+
+        super().__init__()
+        self.store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+
+
+def launch(world_size: int, work: Callable[..., None], *arguments: Any, errors: Path) -> Launched:
     """Start `work(*arguments)` as ranks 0 to world_size - 1; `errors` is where their standard error goes."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    ranks = [
-        context.Process(target=_as_rank, args=(rank, world_size, port, errors, work, arguments), daemon=True)
-        for rank in range(world_size)
-    ]
-    for rank in ranks:
-        rank.start()
+    ranks = Launched()
+    for rank in range(world_size):
+        given = (rank, world_size, ranks.store.port, errors, work, arguments)
+        ranks.append(context.Process(target=_as_rank, args=given, daemon=True))
+        ranks[-1].start()
     return ranks
 
 
@@ -58,7 +67,7 @@ def kill(ranks: list[BaseProcess]) -> None:
 
 def _as_rank(rank: int, world_size: int, port: int, errors: Path, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world_size), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     descriptor = os.open(errors, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     os.dup2(descriptor, 2)
     import torch
