@@ -161,15 +161,15 @@ def test_a_store_that_stays_away_is_given_up(s3: S3Server, chaos: ChaosProxy, mo
     chaos.share, chaos.faults = 1, ("slow_down",)
     with pytest.raises(StorageError) as failure:
         storage.open_bytes(s3.uri("faults/away"))
-    said = r"^cannot read s3://bucket/faults/away: S3 answered SlowDown \(HTTP 503\) to GetObject \(tried \d+ times in 0 s\)$"
+    said = r"^cannot read s3://bucket/faults/away: S3 answered SlowDown \(HTTP 503\) to GetObject \(tried \d+ times in \d+ s\)$"
     failure.match(said)
     chaos.faults = ("reset",)
     with pytest.raises(StorageError) as failure:
         list_shards([s3.uri("faults")])
-    failure.match(r"^cannot look at s3://bucket/faults: Connection was closed .* \(tried \d+ times in 0 s\)$")
+    failure.match(r"^cannot look at s3://bucket/faults: Connection was closed .* \(tried \d+ times in \d+ s\)$")
     assert s3_troubles.take().requests.keys() == {"SlowDown", "reset"}
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
-    with pytest.raises(StorageError, match=r"\(tried 3 times in 0 s\)$"):
+    with pytest.raises(StorageError, match=r"\(tried 3 times in \d+ s\)$"):
         Output(s3.uri("faults")).put("x", b"")
 
 

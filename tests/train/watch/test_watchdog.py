@@ -7,23 +7,31 @@ import sys
 
 
 def test_a_hang_ends_with_the_stack_of_every_thread() -> None:
+    # By a clock of its own: on a busy machine a step of a tenth of a second takes any time.
     program = """
-import sys, threading, time
-from dolmino_cli.train.watch.watchdog import Watchdog
+import time
+from types import SimpleNamespace
+from dolmino_cli.train.watch import watchdog as module
+
+now = 100.0
+module.time = SimpleNamespace(monotonic=lambda: now)
 
 def waits_for_ever():
-    time.sleep(60)
+    global now
+    now += 7
+    time.sleep(600)
 
-watchdog = Watchdog(timeout_seconds=0.3, rank=3, world_size=8, say=lambda text: print(text, flush=True))
+watchdog = module.Watchdog(timeout_seconds=0.3, rank=3, world_size=8, say=lambda text: print(text, flush=True))
 with watchdog.watching():
     for step in range(1, 6):
         watchdog.doing(f"step {step}")
+        now += 0.2
         time.sleep(0.1)
     waits_for_ever()
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert ended.stdout.startswith(
-        "dolmino: error: rank 3 of 8 has been in step 5 for 0 s (watch.timeout_seconds 0); where its threads"
+        "dolmino: error: rank 3 of 8 has been in step 5 for 7 s (watch.timeout_seconds 0); where its threads"
     )
     assert "in waits_for_ever" in ended.stderr
