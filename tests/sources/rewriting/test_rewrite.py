@@ -71,7 +71,7 @@ def test_same_bytes_at_any_concurrency_and_with_any_trouble(rewrite: Rewrite, se
 
 def test_the_bound_is_reached_and_held(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
     write_documents(tmp_path / "in" / "a.jsonl", 60)
-    server.seconds = 0.15
+    server.seconds, server.held = 0.15, lambda: server.most_under_way < 12
     server.behave = lambda body, times: "500" if number_of(json.loads(body)) % 7 == 0 and not times else "ok"
     assert rewrite("-c", "12").code == 0
     assert server.most_under_way == 12
@@ -277,7 +277,8 @@ def test_output_on_s3_with_a_local_journal(rewrite: Rewrite, s3: S3Server, tmp_p
 def test_sigterm_keeps_the_answers_that_are_under_way(tmp_path: Path) -> None:
     write_template(tmp_path / "say-again.yaml")
     write_documents(tmp_path / "in" / "a.jsonl", 50)
-    with ChatServer(seconds=0.5) as server:
+    told = False
+    with ChatServer(held=lambda: not told) as server:
         command = [sys.executable, "-m", "dolmino_cli.cli.main", "rewrite", "say-again.yaml", "in", "-o", "out", "-c", "10"]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3]), "OPENAI_BASE_URL": server.url}
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
@@ -285,6 +286,15 @@ def test_sigterm_keeps_the_answers_that_are_under_way(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
+        while is_pending(process.pid, signal.SIGTERM):
+            time.sleep(0.01)
+        told = True
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 1 and "dolmino: error: stopped; 40 of 50 are left: run the same command again" in said
     assert len(server.log) == len(stored_digests(tmp_path / "out" / "journal")) == 10
+
+
+def is_pending(process: int, number: signal.Signals) -> bool:
+    """Was the process sent a signal that has not reached it?"""
+    (pending,) = re.findall(r"^ShdPnd:\s*(\w+)$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    return bool(int(pending, 16) >> (number - 1) & 1)
