@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from dolmino_cli.executors import failures, manifest, status
 from dolmino_cli.executors.leases import Leases
 from dolmino_cli.shards.output import Output
 from tests.cli.run import Outcome, dolmino
-from tests.executors.shares import start
+from tests.executors.processes import wait_until
 from tests.pipeline.make import RECIPE, line, write_shard
 from tests.s3_server import S3Server
 
@@ -95,22 +96,37 @@ def test_a_run_that_is_done_and_one_that_failed(inputs: Path, run: Run, how: tup
     assert (outcome.code, outcome.out) == (0, f"{inputs}/out: done, 4 tasks recorded\n")
 
 
-def test_a_run_that_was_killed_has_stopped(tmp_path: Path, run: Run) -> None:
-    for number in range(400):
-        write_shard(tmp_path / f"in/{number}.jsonl.zst", [line(1, 5, 7)])
-    (tmp_path / "small.yaml").write_text(RECIPE)
-    process = start("filter", tmp_path / "small.yaml", tmp_path / "in", "-o", tmp_path / "out")
-    ledger = tmp_path / "out/ledger"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (ledger.is_dir() and any(ledger.iterdir())):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGSTOP)
-    (said,) = json.loads(run("jobs", "status", tmp_path / "out", "--json").out)["phases"]
-    assert (said["executor"], said["tasks"], said["running"]) == ("local", 400, 1)
-    assert run("jobs", "status", tmp_path / "out").out.startswith(f"{tmp_path}/out: running, ")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert run("jobs", "status", tmp_path / "out").out.startswith(f"{tmp_path}/out: stopped, ")
+# A run that does one shard and never ends the second.
+HANGS = """
+import sys, time
+from dolmino_cli.pipeline import run
+
+real, begun = run.run_shard, []
+
+def run_shard(task):
+    begun.append(task)
+    if len(begun) == 2:
+        time.sleep(600)
+    return real(task)
+
+run.run_shard = run_shard
+from dolmino_cli.cli.main import run as dolmino
+dolmino()
+"""
+
+
+def test_a_run_that_was_killed_has_stopped(tmp_path: Path, inputs: Path, run: Run) -> None:
+    command = [sys.executable, "-c", HANGS, "filter", "small.yaml", "in", "-o", "out"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(command, cwd=inputs, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: list((tmp_path / "out/ledger").glob("*.json")))
+            (said,) = json.loads(run("jobs", "status", tmp_path / "out", "--json").out)["phases"]
+            assert (said["executor"], said["tasks"], said["running"]) == ("local", 3, 1)
+            assert run("jobs", "status", tmp_path / "out").out.startswith(f"{tmp_path}/out: running, 1 tasks recorded\n")
+        finally:
+            process.kill()
+    assert run("jobs", "status", tmp_path / "out").out.startswith(f"{tmp_path}/out: stopped, 1 tasks recorded\n")
 
 
 def test_on_s3(s3: S3Server, run: Run) -> None:

@@ -23,7 +23,7 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for it: exit code, standard output, standard error."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -41,7 +41,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     processes = [context.Process(target=run, args=one) for one in enumerate(calls)]
     for process in processes:
         process.start()
-    found = dict(outcomes.get(timeout=60) for _ in processes)
+    found = dict(outcomes.get(timeout=180) for _ in processes)
     for process in processes:
         process.join()
     return [found[place] for place in range(len(calls))]

@@ -16,6 +16,7 @@ from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.executors.counters import Counters, advance
 from dolmino_cli.executors.failures import WorkersKilled
 from dolmino_cli.executors.local import run_tasks, worker_number
+from tests.executors.processes import is_alive, wait_until
 
 
 def square(number: int) -> int:
@@ -59,14 +60,18 @@ def test_an_error_that_does_not_pickle_is_told_in_words() -> None:
     assert "in raise_unpicklable" in caught.value.__notes__[0]
 
 
-def my_number(task: int) -> int:
-    time.sleep(0.2)  # so that no worker does it all
+def my_number(folder_and_task: tuple[Path, int]) -> int:
+    """Said when three workers have a task each: none does it all, however late the others start."""
+    folder, _ = folder_and_task
+    (folder / str(os.getpid())).touch()
+    wait_until(lambda: len(list(folder.iterdir())) == 3)
     return worker_number()
 
 
-def test_workers_are_numbered_from_zero() -> None:
+def test_workers_are_numbered_from_zero(tmp_path: Path) -> None:
     """What several devices are shared out by."""
-    assert {number for _, number in run_tasks(my_number, range(8), workers=3)} == {0, 1, 2}
+    tasks = [(tmp_path, number) for number in range(8)]
+    assert {number for _, number in run_tasks(my_number, tasks, workers=3)} == {0, 1, 2}
     assert worker_number() == 0
 
 
@@ -132,34 +137,25 @@ def test_what_is_left_is_not_run_when_the_caller_stops(tmp_path: Path) -> None:
 
 
 _LEFT_ALONE = """
+import sys
+from pathlib import Path
 from dolmino_cli.executors.local import run_tasks
-from tests.executors.test_local import sleep
+from tests.executors.test_local import sleep_for_ever
 if __name__ == "__main__":
-    for _, worker in run_tasks(sleep, [0, 0, 60, 60], workers=2):
-        print(worker, flush=True)
+    list(run_tasks(sleep_for_ever, [Path(sys.argv[1])] * 2, workers=2))
 """
 
 
-def sleep(seconds: int) -> int:
-    time.sleep(seconds or 0.2)
-    return os.getpid()
+def sleep_for_ever(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
 
 
-def test_workers_end_with_a_run_that_is_killed() -> None:
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     """Otherwise they stay for ever, and write what a rerun writes again."""
-    with subprocess.Popen([sys.executable, "-c", _LEFT_ALONE], stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        workers = {int(run.stdout.readline()) for _ in range(2)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen([sys.executable, "-c", _LEFT_ALONE, str(tmp_path)], env=environment) as run:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
         run.kill()
-    until = time.monotonic() + 10
-    while (left := [worker for worker in workers if _is_alive(worker)]) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not left
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    wait_until(lambda: not any(map(is_alive, workers)))

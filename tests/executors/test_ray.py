@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.executors import ray_tasks
+from tests.executors.processes import is_alive, wait_until
 from tests.pipeline.make import read_json, tree, write_shard
 from tests.stages.classifier_model import texts
 
@@ -119,13 +119,6 @@ def outputs(folder: Path) -> dict[str, bytes]:
 def node_of(cluster: Any, node: Any) -> str:
     (found,) = [one["NodeID"] for one in ray.nodes() if one["RayletSocketName"] == node.raylet_socket_name]
     return str(found)
-
-
-def wait_until(true: Any, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not true() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert true()
 
 
 def test_the_commands_give_the_bytes_of_local_workers(
@@ -268,7 +261,7 @@ def test_workers_are_kept_between_phases_and_end_with_the_run(worker: Ray, tmp_p
         found = {process for _ in range(2) for _, process in worker.run_tasks(ray_tasks.process, range(2), phase=PHASE)}
         (process,) = found
     assert not list(tmp_path.rglob("*.partial")), "the mark for workers is gone"
-    wait_until(lambda: not alive(process))
+    wait_until(lambda: not is_alive(process))
 
 
 def test_workers_end_with_a_driver_that_is_killed(cluster: Any, tmp_path: Path) -> None:
@@ -282,11 +275,7 @@ def test_workers_end_with_a_driver_that_is_killed(cluster: Any, tmp_path: Path) 
         wait_until(lambda: any(tmp_path.iterdir()))
         driver.kill()
     (worker,) = [int(path.name) for path in tmp_path.iterdir()]
-    wait_until(lambda: not alive(worker))
-
-
-def alive(process: int) -> bool:
-    return process > 0 and Path(f"/proc/{process}/stat").exists() and Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    wait_until(lambda: not is_alive(worker))
 
 
 def test_where_there_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,11 +21,12 @@ from dolmino_cli.executors import failures, status
 from dolmino_cli.executors.attempt import Attempt, Named
 from dolmino_cli.executors.board import MOST_DEATHS
 from dolmino_cli.executors.executor import Phase
-from dolmino_cli.executors.leases import Leases
+from dolmino_cli.executors.leases import EXPIRY_SECONDS, Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.executors.shared import Shared, parse_share
 from dolmino_cli.shards.output import Output
 from dolmino_cli.shards.owner import owner
+from tests.executors.processes import wait_until
 from tests.executors.shares import at_once
 from tests.s3_server import S3Server
 
@@ -42,7 +43,12 @@ def square(ran: Path, number: int) -> int:
     return number * number
 
 
-def slow_square(ran: Path, number: int) -> int:
+def square_beside(ran: Path, processes: int, number: int) -> int:
+    """As `square`, when so many processes have a task each: none of them comes when the others are done."""
+    begun = ran.with_name("begun")
+    begun.mkdir(exist_ok=True)
+    (begun / str(os.getpid())).touch()
+    wait_until(lambda: len(list(begun.iterdir())) >= processes)
     time.sleep(0.05)
     return square(ran, number)
 
@@ -120,14 +126,14 @@ def test_own_share_comes_first_then_the_others_from_their_end(tmp_path: Path) ->
 
 
 def test_several_at_once_do_each_task_once_and_all_have_the_results(tmp_path: Path) -> None:
-    function = partial(slow_square, tmp_path / "ran")
+    function = partial(square_beside, tmp_path / "ran", 3)
     outcomes = at_once(*(partial(results, share(tmp_path / "out", index=index), function, PHASE) for index in range(3)))
     assert [sorted(found) for found in outcomes] == [SQUARES] * 3
     assert times_ran(tmp_path / "ran") == Counter(range(20))
 
 
 def test_of_several_one_finishes_a_last_phase(tmp_path: Path) -> None:
-    function = partial(slow_square, tmp_path / "ran")
+    function = partial(square_beside, tmp_path / "ran", 3)
     outcomes = at_once(*(partial(results, share(tmp_path / "out", index=index), function, LAST) for index in range(3)))
     finished = [found for found in outcomes if isinstance(found, list)]
     left = [found for found in outcomes if isinstance(found, LeftToOthers)]
@@ -137,7 +143,7 @@ def test_of_several_one_finishes_a_last_phase(tmp_path: Path) -> None:
 
 
 def test_the_same_share_given_twice_by_accident_does_each_task_once(tmp_path: Path) -> None:
-    function = partial(slow_square, tmp_path / "ran")
+    function = partial(square_beside, tmp_path / "ran", 2)
     outcomes = at_once(*(partial(results, share(tmp_path / "out", index=1), function, PHASE) for _ in range(2)))
     assert [sorted(found) for found in outcomes] == [SQUARES] * 2
     assert times_ran(tmp_path / "ran") == Counter(range(20))
@@ -157,11 +163,11 @@ def test_who_has_nothing_left_to_do_leaves_when_the_others_are_known_to_live(tmp
 def test_a_lease_that_nobody_renews_is_taken_over(tmp_path: Path) -> None:
     output = Output(str(tmp_path / "out"))
     elsewhere = {"owner": "0badcafe-1-1", "host": "gone.example"}
-    output.put("leases/square/task-5.json", json.dumps(elsewhere).encode())
     began = time.monotonic()
+    output.put("leases/square/task-5.json", json.dumps(elsewhere).encode())
     found = results(share(tmp_path / "out", expiry_seconds=1.0), partial(square, tmp_path / "ran"), LAST)
     assert sorted(found) == SQUARES
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < EXPIRY_SECONDS
 
 
 def test_a_task_that_fails_is_tried_by_two_others_at_most_and_reported_by_all(tmp_path: Path) -> None:
@@ -192,9 +198,7 @@ def very_slow_square(ran: Path, number: int) -> int:
 
 
 def wait_for_three(ran: Path, output: Output, number: int) -> int:
-    deadline = time.monotonic() + 10
-    while not output.exists("leases/square/task-3.json") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: output.exists("leases/square/task-3.json") or output.exists("ledger/task-3.json"))
     return square(ran, number)
 
 
@@ -292,9 +296,7 @@ def test_several_tasks_of_one_name_may_run_at_once(tmp_path: Path) -> None:
 def meet(output: Output, number: int) -> int:
     """Wait until the other one is there, too."""
     output.put(f"met/{number}", b"")
-    deadline = time.monotonic() + 20
-    while not output.exists(f"met/{1 - number}") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: output.exists(f"met/{1 - number}"))
     if number == 0:
         output.put("ledger/one.json", b"{}")
     return number
@@ -307,7 +309,7 @@ def test_a_directed_run_and_shares_refuse_each_other(tmp_path: Path) -> None:
 
 
 def test_on_s3(tmp_path: Path, s3: S3Server) -> None:
-    function = partial(slow_square, tmp_path / "ran")
+    function = partial(square_beside, tmp_path / "ran", 2)
     outcomes = at_once(*(partial(results, share(s3.uri("shared"), index=index), function, PHASE, 8) for index in range(2)))
     assert [sorted(found) for found in outcomes] == [SQUARES[:8]] * 2
     assert sorted(results(share(s3.uri("shared")), function, LAST, 8)) == SQUARES[:8]
