@@ -9,14 +9,17 @@ import random
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from dolmino_cli.executors.leases import Leases
+from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.cluster.clusters import slurm_cluster
+from tests.executors.processes import wait_until
 from tests.executors.shares import end, start
 from tests.executors.slurm_cluster import SlurmCluster
 from tests.pipeline.make import RECIPE, line, read_json, tree, write_shard
@@ -78,13 +81,6 @@ def said_number(said: str) -> str:
     return found.group(1)
 
 
-def wait_for(what: object, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
-
-
 def test_filter_and_retokenize_as_arrays_give_the_bytes_of_one_process(
     tmp_path: Path, inputs: Path, alone: dict[str, str], cluster: SlurmCluster
 ) -> None:
@@ -109,15 +105,25 @@ def test_filter_and_retokenize_as_arrays_give_the_bytes_of_one_process(
     assert len(read_json(tmp_path / "array/arrays.json")["files"]) > 3  # type: ignore[arg-type]
 
 
+@contextmanager
+def unfinished(output: Path) -> Iterator[None]:
+    """Meanwhile somebody has a shard: the run is not done before the test comes to disturb it."""
+    lease = Leases(Output(str(output))).take("filter/00.jsonl.zst")
+    assert lease is not None
+    with lease:
+        yield
+
+
 def test_a_requeued_and_a_killed_element_change_nothing(
     tmp_path: Path, inputs: Path, alone: dict[str, str], cluster: SlurmCluster
 ) -> None:
-    process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
-    number = job_number(process)
-    wait_for(lambda: f"{number}_1 RUNNING" in cluster.client("squeue", "-h", "-r", "-o", "%i %T"))
-    cluster.client("scontrol", "requeue", f"{number}_1")
-    wait_for(lambda: any((tmp_path / "out/ledger").glob("*")))
-    cluster.client("scancel", "--signal=KILL", "--full", f"{number}_0")
+    with unfinished(tmp_path / "out"):
+        process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
+        number = job_number(process)
+        wait_until(lambda: f"{number}_1 RUNNING" in cluster.client("squeue", "-h", "-r", "-o", "%i %T"))
+        cluster.client("scontrol", "requeue", f"{number}_1")
+        wait_until(lambda: any((tmp_path / "out/ledger").glob("*")))
+        cluster.client("scancel", "--signal=KILL", "--full", f"{number}_0")
     code, out, err = end(process)
     assert code == 0, err
     assert digests(tmp_path / "out") == alone
@@ -128,10 +134,11 @@ def test_a_requeued_and_a_killed_element_change_nothing(
 def test_all_elements_killed_are_submitted_once_more(
     tmp_path: Path, inputs: Path, alone: dict[str, str], cluster: SlurmCluster
 ) -> None:
-    process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
-    number = job_number(process)
-    wait_for(lambda: cluster.client("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").strip() != "")
-    cluster.client("scancel", number)
+    with unfinished(tmp_path / "out"):
+        process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
+        number = job_number(process)
+        wait_until(lambda: cluster.client("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").strip() != "")
+        cluster.client("scancel", number)
     code, _, err = end(process)
     assert code == 0, err
     assert "submitted once more" in err

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -87,7 +88,7 @@ class SlurmCluster:
     def client(self, *command: str) -> str:
         """What a program of Slurm says."""
         settings = {**os.environ, **self.environment}
-        return subprocess.run(command, env=settings, capture_output=True, text=True, check=True, timeout=30).stdout
+        return subprocess.run(command, env=settings, capture_output=True, text=True, check=True, timeout=120).stdout
 
     def __enter__(self) -> SlurmCluster:
         try:
@@ -119,7 +120,7 @@ class SlurmCluster:
         self._run("slurmctld", "-f", str(configuration))
         for node in NODES:
             self._run("slurmd", "-f", str(configuration), "-N", node)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self.client("sinfo", "-h", "-t", "idle", "-o", "%D").strip() != str(len(NODES)):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"nodes are not ready: {self.client('sinfo')}\n{self._logs()}")
@@ -131,7 +132,7 @@ class SlurmCluster:
         # They go on in the background, and would keep pipes open for ever.
         settings = {**os.environ, **self.environment}
         with (self.folder / "start.log").open("ab") as log:
-            done = subprocess.run([found, *arguments], env=settings, stdout=log, stderr=log, timeout=30, check=False)
+            done = subprocess.run([found, *arguments], env=settings, stdout=log, stderr=log, timeout=120, check=False)
         if done.returncode:
             raise RuntimeError(f"{program} ended with {done.returncode}:\n{self._logs()}")
 
@@ -160,11 +161,15 @@ _MUNGE_FILES = {
 
 
 def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
+    """Ports that nobody has, below those that the kernel gives to whoever asks for any: the programs take them seconds later."""
+    found: list[int] = []
+    for port in random.sample(range(10_000, 32_768), 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports from 10000 to 32767")
 
 
 def _wait_for_end(pid: int, seconds: float = 1) -> None:

@@ -19,6 +19,7 @@ from dolmino_cli.executors.watched import Watched
 from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.ledger import LedgerEntry
 from dolmino_cli.shards.output import Output
+from tests.executors.processes import wait_until
 from tests.executors.test_attempt import Task, do
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -71,7 +72,7 @@ def count(task: Task) -> LedgerEntry:
 
 
 def test_a_run_is_counted_to_its_end(tmp_path: Path) -> None:
-    metrics = Metrics(str(tmp_path / "dolmino.prom"), LABELS)
+    before, metrics = time.time(), Metrics(str(tmp_path / "dolmino.prom"), LABELS)
     executor = Watched(executor=Local(workers=2), metrics=metrics)
     tasks = [Task(number=n, folder=tmp_path, bad={4: "data", 5: "killed"}.get(n, "")) for n in range(8)]
     phase = Phase(name="filter", name_of=lambda task: str(task.number))
@@ -87,7 +88,7 @@ def test_a_run_is_counted_to_its_end(tmp_path: Path) -> None:
     assert of(samples, "dolmino_stage_seconds_total", stage="keep") == 3.0
     assert of(samples, "dolmino_task_retries_total") == 2
     assert of(samples, "dolmino_s3_retries_total", why="SlowDown", **LABELS) == 6
-    assert abs(of(samples, "dolmino_run_start_time_seconds") - time.time()) < 60
+    assert before <= of(samples, "dolmino_run_start_time_seconds") <= time.time()
 
 
 def test_the_file_follows_the_run(tmp_path: Path) -> None:
@@ -97,9 +98,7 @@ def test_the_file_follows_the_run(tmp_path: Path) -> None:
         assert {name for name, _ in parse(place.read_text())} <= {"dolmino_run_start_time_seconds", "dolmino_s3_retries_total"}
         figures.handed, figures.done = 7, 2
         metrics.phase(figures)
-        until = time.monotonic() + 10
-        while "dolmino_tasks" not in place.read_text() and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: "dolmino_tasks" in place.read_text())
         samples = parse(place.read_text())
         assert (of(samples, "dolmino_tasks", state="done"), of(samples, "dolmino_tasks", state="running")) == (2, 3)
         figures.done = 7
@@ -126,9 +125,9 @@ def test_no_write_under_way_comes_after_the_last(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Output, "put", slow_beside_the_run)
     with Metrics(str(place), LABELS, every_seconds=0.01) as metrics:
         metrics.phase(figures)
-        assert begun.wait(10)
+        assert begun.wait(60)
         figures.handed = figures.done = 7
-    assert written.wait(10)
+    assert written.wait(60)
     assert of(parse(place.read_text()), "dolmino_tasks", state="done") == 7
 
 

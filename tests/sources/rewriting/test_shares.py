@@ -38,7 +38,7 @@ def planned(folder: Path, output: str) -> Plan:
 
 def ask(folder: Path, output: str, url: str, executor: Executor) -> None:
     plan = planned(folder, output)
-    endpoint = Endpoint(url=url, concurrency=4, timeout_seconds=5.0, tries=3)
+    endpoint = Endpoint(url=url, concurrency=4, timeout_seconds=60.0, tries=3)
     for _ in ask_shares(plan, endpoint, executor):
         pass
     finish(plan)

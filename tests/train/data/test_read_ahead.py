@@ -25,7 +25,7 @@ def test_batches_are_made_in_order_by_another_thread_and_only_so_many_ahead() ->
 
     batches = read_ahead(make, range(1, 8), depth=3)
     assert next(batches)[0] == 1  # one was taken, so that one more is made
-    assert fourth.wait(10) and made == [1, 2, 3, 4]
+    assert fourth.wait(60) and made == [1, 2, 3, 4]
     rest = list(batches)
     assert [step for step, _ in rest] == [2, 3, 4, 5, 6, 7] and all(name.startswith("read-ahead") for _, name in rest)
     assert readers() == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from dolmino_cli.errors import MissingExtra, StorageError
 from dolmino_cli.train.run_file import Watch
 from dolmino_cli.train.watch.trackers import numbers_of, trackers_of
+from tests.executors.processes import wait_until
 from tests.train.data.make import run_of
 
 
@@ -46,10 +46,7 @@ def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     tracker.close()
     (written,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     # Its own process writes, and may be behind.
-    until = time.monotonic() + 30
-    while b"loss" not in written.read_bytes():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: b"loss" in written.read_bytes())
     assert capfd.readouterr() == ("", "")
 
 
