@@ -21,7 +21,7 @@ from tests.cli.run import dolmino
 from tests.s3_server import S3Server
 
 DAY = 86400.0
-OURS_GONE = f"{owner().split('-')[0]}-1-1"  # process 1 of this machine began at another time
+OURS_GONE = f"{owner().split('-')[0]}-0-1"  # of this machine; no process has the number 0
 ELSEWHERE = "0badcafe-1-1"
 
 

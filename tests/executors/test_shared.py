@@ -30,7 +30,7 @@ from tests.executors.processes import wait_until
 from tests.executors.shares import at_once
 from tests.s3_server import S3Server
 
-OURS_GONE = f"{owner().split('-')[0]}-1-1"  # process 1 of this machine began at another time
+OURS_GONE = f"{owner().split('-')[0]}-0-1"  # of this machine; no process has the number 0
 
 PHASE = Phase(name="square", name_of=lambda task: f"task-{task}")
 LAST = replace(PHASE, gathered=False)
@@ -232,7 +232,7 @@ def begin_and_wait(call: Callable[[], Any]) -> int | None:
     """The exit code of a process that makes the call."""
     process = multiprocessing.get_context("fork").Process(target=call)
     process.start()
-    process.join(60)
+    process.join(180)
     return process.exitcode
 
 

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.mix.sampling import write_part
+from dolmino_cli.mix.written_parts import WrittenPart
 from dolmino_cli.tokens.retokenize import retokenize
 from tests.cli.run import Outcome, dolmino
+from tests.executors.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 # Source -> share, and which shards it is: every kind of document of the sample data but evaluation sets.
@@ -43,15 +46,31 @@ def flip(path: Path) -> None:
         file.write(bytes([byte ^ 16]))
 
 
+# `dolmino`, whose workers write a few parts and no more.
+HANGS = """
+from dolmino_cli.mix.sampling import sample
+from tests.mix.test_real_mix import write_a_few
+if __name__ == "__main__":
+    sample.write_part = write_a_few
+    from dolmino_cli.cli.main import run
+    run()
+"""
+
+
+def write_a_few(task: write_part.PartTask) -> WrittenPart:
+    if len(list(Path(task.output.root).glob("part-*.npy"))) >= 3:
+        time.sleep(600)
+    return write_part.write_part(task)
+
+
 def kill_half_way(lock: Path, output: Path) -> int:
     """Sample with two workers and kill all of its processes when some parts are there; how many."""
-    command = [sys.executable, "-m", "dolmino_cli.cli.main", "sample", str(lock), "-o", str(output), "-w", "2"]
+    command = [sys.executable, "-c", HANGS, "sample", str(lock), "-o", str(output), "-w", "2"]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while len(list(output.glob("part-*.npy"))) < 3:
-        assert process.poll() is None and time.monotonic() < deadline, "the run ended by itself"
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
+    try:
+        wait_until(lambda: len(list(output.glob("part-*.npy"))) >= 3)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return len(list(output.glob("part-*.npy")))
 
