@@ -98,4 +98,4 @@ class S3Server:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()  # it serves a temporary folder; there is nothing to finish
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)

@@ -43,7 +43,7 @@ def weather(
     quiet_seconds: float = 1.0,
     victims: Callable[[], Sequence[int]] = tuple,
     lightning: Callable[[], None] | None = None,
-    limit_seconds: float = 300,
+    limit_seconds: float = 1200,
 ) -> Storm:
     """Run all of `commands` at once until each has ended with 0, killing a process of theirs `kills` times.
 

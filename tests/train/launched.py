@@ -40,7 +40,7 @@ def launch(world_size: int, work: Callable[..., None], *arguments: Any, errors: 
     return ranks
 
 
-def finish(ranks: list[BaseProcess], *, errors: Path, timeout_seconds: float = 120) -> list[int | None]:
+def finish(ranks: list[BaseProcess], *, errors: Path, timeout_seconds: float = 600) -> list[int | None]:
     """Wait for all, and return their exit codes; those that do not end are killed."""
     for rank in ranks:
         rank.join(timeout_seconds)
@@ -62,7 +62,7 @@ def kill(ranks: list[BaseProcess]) -> None:
         assert rank.pid is not None
         os.kill(rank.pid, signal.SIGKILL)
     for rank in ranks:
-        rank.join(30)
+        rank.join(120)
 
 
 def _as_rank(rank: int, world_size: int, port: int, errors: Path, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

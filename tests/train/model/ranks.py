@@ -32,7 +32,7 @@ def launch(world: int, replicas: int, folder: Path, checkpoints: dict[str, Path]
     for rank in ranks:
         rank.start()
     for rank in ranks:
-        rank.join(120)
+        rank.join(600)
         assert rank.exitcode == 0
     return torch.load(folder / "found.pt", weights_only=True)
 

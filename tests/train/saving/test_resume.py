@@ -63,7 +63,7 @@ def train_until_killed(before: list[Run], run: Run, killed_in: str, at_step: int
 def killed(world_size: int, before: list[Run], run: Run, killed_in: str, at_step: int, errors: Path) -> list[str]:
     """Start, wait for the last rank to be killed, kill the others; return what is under checkpoints/."""
     ranks = launch(world_size, train_until_killed, before, run, killed_in, at_step, errors=errors)
-    ranks[-1].join(120)
+    ranks[-1].join(600)
     assert ranks[-1].exitcode == -signal.SIGKILL, errors.read_text()
     kill(ranks[:-1])
     return sorted(path.name for path in (Path(str(run.output)) / "checkpoints").iterdir())
