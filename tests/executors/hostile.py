@@ -144,8 +144,3 @@ class OneOfSeveral:
 
     def _file(self, phase: Phase, task: Task) -> str:
         return f".jobs/{phase.name}/{phase.name_of(task)}"
-
-
-def run_at_once(function: Callable[..., Any], arguments: Sequence[Any]) -> list[Any]:
-    """`function` of each argument in a process of its own, all at once; what each returns."""
-    return _run([function] * len(arguments), arguments)

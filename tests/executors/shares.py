@@ -6,11 +6,15 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import DolminoError
+from dolmino_cli.executors.worker import take_environment
 
 
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
@@ -23,25 +27,36 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for it: exit code, standard output, standard error."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """What each call returns, or raises, all running at the same time in processes of their own."""
-    context = multiprocessing.get_context("fork")
-    outcomes: multiprocessing.Queue[tuple[int, Any]] = context.Queue()
-
-    def run(place: int, call: Callable[[], Any]) -> None:
-        try:
-            outcomes.put((place, call()))
-        except DolminoError as error:
-            outcomes.put((place, error))
-
-    processes = [context.Process(target=run, args=one) for one in enumerate(calls)]
-    for process in processes:
-        process.start()
-    found = dict(outcomes.get(timeout=180) for _ in processes)
+    """What each call returns, or the DolminoError that it raises, all running at the same time in processes of their own."""
+    pipes = [multiprocessing.Pipe(duplex=False) for _ in calls]
+    processes = [begun(partial(_tell, sending, call)) for (_, sending), call in zip(pipes, calls, strict=True)]
+    for _, sending in pipes:
+        sending.close()  # so that the end of a process is the end of its pipe
+    found = [receiving.recv() for receiving, _ in pipes]
     for process in processes:
         process.join()
-    return [found[place] for place in range(len(calls))]
+    return found
+
+
+def begun(call: Callable[[], Any]) -> BaseProcess:
+    """A process that makes the call. Not forked: one as old as that of the tests has threads that do not survive it."""
+    process = multiprocessing.get_context("forkserver").Process(target=_as_here, args=(call, dict(os.environ)))
+    process.start()
+    return process
+
+
+def _as_here(call: Callable[[], Any], environment: Mapping[str, str]) -> None:
+    take_environment(environment)
+    call()
+
+
+def _tell(pipe: Connection, call: Callable[[], Any]) -> None:
+    try:
+        pipe.send(call())
+    except DolminoError as error:
+        pipe.send(error)

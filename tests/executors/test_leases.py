@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from dolmino_cli.executors.leases import Lease, LeaseLost, Leases
 from dolmino_cli.shards.output import Output
 from tests.executors.processes import wait_until
+from tests.executors.shares import begun
 from tests.s3_server import S3Server
 
 ELSEWHERE = json.dumps({"owner": "0badcafe-1-1", "host": "elsewhere.example"}).encode()
@@ -67,9 +68,7 @@ def _take_and_die(output: Output) -> None:
 
 
 def test_a_lease_of_a_dead_process_of_this_machine_is_free_at_once(output: Output) -> None:
-    # Not forked: a process as old as this one has threads of libraries that do not survive it.
-    process = multiprocessing.get_context("spawn").Process(target=_take_and_die, args=(output,))
-    process.start()
+    process = begun(partial(_take_and_die, output))
     process.join()
     assert process.exitcode == 9
     leases = Leases(output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -27,12 +26,17 @@ from dolmino_cli.executors.shared import Shared, parse_share
 from dolmino_cli.shards.output import Output
 from dolmino_cli.shards.owner import owner
 from tests.executors.processes import wait_until
-from tests.executors.shares import at_once
+from tests.executors.shares import at_once, begun
 from tests.s3_server import S3Server
 
 OURS_GONE = f"{owner().split('-')[0]}-0-1"  # of this machine; no process has the number 0
 
-PHASE = Phase(name="square", name_of=lambda task: f"task-{task}")
+
+def name_of(task: object) -> str:
+    return f"task-{task}"
+
+
+PHASE = Phase(name="square", name_of=name_of)
 LAST = replace(PHASE, gathered=False)
 
 
@@ -230,9 +234,8 @@ def kill_at_three(ran: Path, number: int) -> int:
 
 def begin_and_wait(call: Callable[[], Any]) -> int | None:
     """The exit code of a process that makes the call."""
-    process = multiprocessing.get_context("fork").Process(target=call)
-    process.start()
-    process.join(180)
+    process = begun(call)
+    process.join()
     return process.exitcode
 
 

@@ -17,7 +17,8 @@ from dolmino_cli.mix.sampling import choose, memory, mix_rows, sample, write_par
 from dolmino_cli.mix.sampling.records import recall, remembered
 from dolmino_cli.mix.sampling.sample import How, SampleResult, sample_prepared
 from dolmino_cli.shards.output import Output
-from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
+from tests.executors.hostile import Hostile, OneOfSeveral
+from tests.executors.shares import at_once
 from tests.mix.make import contents, documents_of, write_arrays, write_manifest
 
 SHARES = {"web": "source_percent: 60", "math": "source_percent: 250"}
@@ -48,7 +49,7 @@ def test_tasks_that_are_done_twice_killed_and_done_again_give_the_same_bytes(mad
 
 
 def test_several_processes_write_one_mix_together(made: Path) -> None:
-    results = run_at_once(partial(one_of_several, made), range(3))
+    results = at_once(*(partial(one_of_several, made, number) for number in range(3)))
     found = {name: data for name, data in contents(made / "together").items() if not name.startswith(".jobs")}
     assert found == contents(made / "mix")
     assert {result.lock.to_json() for result in results} == {(made / "mix/small.lock.json").read_bytes()}

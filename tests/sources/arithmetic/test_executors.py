@@ -10,7 +10,8 @@ import pytest
 from dolmino_cli.executors.executor import Executor
 from dolmino_cli.executors.local import Local
 from dolmino_cli.sources.arithmetic.generate import Plan, execute, finish, generate, plan_generate
-from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
+from tests.executors.hostile import Hostile, OneOfSeveral
+from tests.executors.shares import at_once
 from tests.pipeline.make import read_json, tree
 from tests.tokenizer.make import CL100K, byte_level
 
@@ -44,7 +45,10 @@ def test_any_executor_gives_the_same(tmp_path: Path, tokenizer: str, executor: E
 @pytest.mark.parametrize("guess", [None, 15.0], ids=["a good guess", "too many shards at first"])
 def test_several_processes_make_the_same_together(tmp_path: Path, tokenizer: str, guess: float | None) -> None:
     counts = run(tmp_path / "one", tokenizer, Local())
-    assert run_at_once(partial(one_of_several, tmp_path / "together", tokenizer, guess), range(3)) == [counts] * 3
+    assert (
+        at_once(*(partial(one_of_several, tmp_path / "together", tokenizer, guess, number) for number in range(3)))
+        == [counts] * 3
+    )
     assert tree(tmp_path / "together") == tree(tmp_path / "one")
     assert read_json(tmp_path / "together/run.json") == read_json(tmp_path / "one/run.json")
 

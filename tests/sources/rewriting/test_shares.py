@@ -13,7 +13,8 @@ from dolmino_cli.sources.rewriting.endpoint import Endpoint
 from dolmino_cli.sources.rewriting.run import Plan, finish, plan_rewrite
 from dolmino_cli.sources.rewriting.shares import ask_shares
 from dolmino_cli.sources.rewriting.template import load_template
-from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
+from tests.executors.hostile import Hostile, OneOfSeveral
+from tests.executors.shares import at_once
 from tests.pipeline.make import read_json
 from tests.sources.rewriting.chat_server import ChatServer
 from tests.sources.rewriting.make import Rewrite, stored_digests, write_documents
@@ -66,7 +67,7 @@ def test_several_processes_share_the_shards_and_ask_nothing_twice(rewrite: Rewri
     assert rewrite(output=inputs / "one").code == 0
     server.log.clear()
     server.most_under_way = 0
-    run_at_once(partial(one_of_several, inputs, server.url), range(3))
+    at_once(*(partial(one_of_several, inputs, server.url, number) for number in range(3)))
     assert results(inputs / "together") == results(inputs / "one")
     assert len(server.log) == SHARDS * DOCUMENTS
     assert server.most_under_way <= 3 * 4

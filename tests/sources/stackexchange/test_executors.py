@@ -14,7 +14,8 @@ from dolmino_cli.executors.executor import Executor
 from dolmino_cli.executors.local import Local
 from dolmino_cli.sources.stackexchange import tasks
 from dolmino_cli.sources.stackexchange.join import finish, join, join_shards, plan_join, split_dumps
-from tests.executors.hostile import Hostile, OneOfSeveral, run_at_once
+from tests.executors.hostile import Hostile, OneOfSeveral
+from tests.executors.shares import at_once
 from tests.pipeline.make import tree
 from tests.s3_server import S3Server
 from tests.sources.stackexchange.make import answer, posts, question, write
@@ -52,7 +53,7 @@ def test_any_executor_gives_the_same(made: Path, executor: Executor) -> None:
 
 
 def test_several_processes_join_together(made: Path) -> None:
-    assert run_at_once(partial(one_of_several, made), range(3)) == [counts(made)] * 3
+    assert at_once(*(partial(one_of_several, made, number) for number in range(3))) == [counts(made)] * 3
     assert tree(made / "together") == tree(made / "one")
     assert not (made / "together/.scratch").exists()
 
