@@ -24,9 +24,8 @@ def is_gone(name: str) -> bool | None:
     parts = name.split("-")
     if len(parts) != 3 or parts[0] != _machine():
         return None
-    pid = int(parts[1], 16)
-    started = _started(pid)
-    return None if started is None and _is_hidden(pid) else started != int(parts[2], 16)
+    started, was = _started(int(parts[1], 16)), int(parts[2], 16)
+    return None if started == 0 and was else started != was
 
 
 @functools.lru_cache(maxsize=1)
@@ -43,31 +42,21 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When the process began, in clock ticks since the machine did; None where there is none. 0 where no /proc tells."""
+    """When the process began, in clock ticks since the machine did; None where there is none. 0 where /proc does not tell."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return None if Path("/proc/self/stat").exists() or not _runs(pid) else 0
+        return 0 if _runs_unseen(pid) else None
     fields = stat.rpartition(")")[2].split()  # a program's name may have spaces and brackets
     return None if fields[0] in ("Z", "X") else int(fields[19])
 
 
-def _is_hidden(pid: int) -> bool:
-    """Is there such a process, of another user, that /proc does not show (mounted with hidepid)?"""
+def _runs_unseen(pid: int) -> bool:
+    """Is there such a process, though it is not to be read of in /proc?"""
     try:
         os.kill(pid, 0)
-    except PermissionError:
-        return not Path(f"/proc/{pid}").exists()
+    except PermissionError:  # another user's: /proc may be mounted with hidepid
+        return True
     except OSError:
         return False
-    return False
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return not Path("/proc/self/stat").exists()
