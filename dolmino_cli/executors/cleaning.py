@@ -188,8 +188,11 @@ def _folder(folder: Path, kept: str | None, older_than_seconds: float) -> Iterat
     if not folder.is_dir():
         return
     files = list(listed_locally(folder))
-    # Without files, the folder's own: it may have been made this moment.
-    age_seconds = min((one.age_seconds for one in files), default=max(0.0, time.time() - folder.stat().st_mtime))
+    try:
+        # Without files, the folder's own: it may have been made this moment.
+        age_seconds = min((one.age_seconds for one in files), default=max(0.0, time.time() - folder.stat().st_mtime))
+    except FileNotFoundError:  # removed since, by who made it
+        return
     if kept is None and age_seconds <= older_than_seconds:
         kept = "may be in use: not old enough"
     yield Leftover(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +36,10 @@ def listed(output: Output, folder: str) -> Iterator[Listed]:
 
 
 def listed_locally(root: Path) -> Iterator[Listed]:
-    """As `listed`, of a local folder."""
+    """As `listed`, of a local folder. To ask its clock makes it younger: one without files is not asked."""
     if root.is_dir():
         with storage_errors("list", str(root)):
-            yield from _below(str(root), "", _now(root))
+            yield from _below(str(root), "", functools.cache(lambda: _now(root)))
 
 
 def ages(output: Output, folder: str, suffix: str) -> dict[str, float]:
@@ -50,7 +51,7 @@ def ages(output: Output, folder: str, suffix: str) -> dict[str, float]:
     return {one.name.removesuffix(suffix): one.age_seconds for one in found}
 
 
-def _below(folder: str, prefix: str, now: float) -> Iterator[Listed]:
+def _below(folder: str, prefix: str, now: Callable[[], float]) -> Iterator[Listed]:
     with suppress(FileNotFoundError), os.scandir(folder) as entries:  # another process may remove what is empty
         for entry in sorted(entries, key=lambda entry: entry.name):
             with suppress(FileNotFoundError):
@@ -58,7 +59,7 @@ def _below(folder: str, prefix: str, now: float) -> Iterator[Listed]:
                     yield from _below(entry.path, f"{prefix}{entry.name}/", now)
                 else:
                     status = entry.stat()
-                    age_seconds = max(0.0, now - status.st_mtime)
+                    age_seconds = max(0.0, now() - status.st_mtime)
                     yield Listed(name=f"{prefix}{entry.name}", bytes=status.st_size, age_seconds=age_seconds)
 
 

@@ -110,6 +110,16 @@ def test_results_that_processes_keep_for_each_other(tmp_path: Path, complete: bo
             assert found["lease"].kept == "held by a process that is running"
 
 
+def test_a_scratch_folder_without_files_goes_by_its_own_age(tmp_path: Path, temporary: Path) -> None:
+    for name, days_old in {"dolmino-choose-new": 0, "dolmino-choose-old": 2}.items():
+        (temporary / name).mkdir()
+        then = time.time() - days_old * DAY
+        os.utime(temporary / name, (then, then))
+    for _ in range(2):  # to be looked at makes neither younger
+        found = {Path(one.where).name: one.kept for one in find(Output(str(tmp_path / "out")), older_than_seconds=DAY)}
+        assert found == {"dolmino-choose-new": "may be in use: not old enough", "dolmino-choose-old": None}
+
+
 def test_an_output_on_s3(s3: S3Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     root = s3.file("clean/x").parent
     results = put(root, "documents/a.jsonl.zst", "ledger/a.jsonl.zst.json")
