@@ -145,7 +145,7 @@ class Board:
         # As of when leases were listed: the records, which are listed after them, may take longer than a second.
         return age < self._looked_at_leases - self._first_seen[piece.lease] - _ROUNDED_SECONDS
 
-    def find_left(self, pieces: Sequence[Piece]) -> bool:
+    def find_left_behind(self, pieces: Sequence[Piece]) -> bool:
         """Of pieces that are held, see which a process of this machine left behind that has ended: they are not held any more.
 
         Returns whether there are some. For who has nothing else to do: on S3 it is a request for each lease, its own share's
@@ -157,10 +157,10 @@ class Board:
         held = [piece.lease for piece in sorted(pieces, key=lambda piece: not piece.own) if piece.lease in self._held]
         silent = {lease: self._held[lease] > silent_seconds for lease in held}
         asked = [lease for lease in held if self._asked.get(lease) != silent[lease]][:_ASKED_AT_ONCE]
-        self._asked |= {lease: silent[lease] for lease in asked}
-        left = [lease for lease in asked if self._leases.is_left(lease)]
+        left = [lease for lease in asked if self._leases.is_left_behind(lease)]
         for lease in left:
             del self._held[lease]
+        self._asked |= {lease: silent[lease] for lease in asked if lease in self._held}
         return bool(left)
 
     def _is_gone(self, lease: str) -> bool:

@@ -44,17 +44,15 @@ class Leases:
         file = f"{FOLDER}/{name}.json"
         mark, deaths = _mark(deaths=0), 0
         if not self.output.put_new(file, mark):
-            holder = self.holder(name)
-            if holder is not None and not self._expired(file, holder):
-                return None
-            if holder is not None:
-                before = parsed(holder).get("deaths")
+            found = self.output.read(file)
+            if found is not None:
+                if not self._expired(file, found):
+                    return None
+                before = parsed(found).get("deaths")
                 deaths = (before if isinstance(before, int) else 0) + 1
                 mark = _mark(deaths=deaths)
             # Of several that see it expired, one removes it; the others then find the new one.
-            if not self.output.remove_if(file, None if holder is None else holder.encode()) or not self.output.put_new(
-                file, mark
-            ):
+            if not self.output.remove_if(file, found) or not self.output.put_new(file, mark):
                 return None
         return Lease(self, name, mark, deaths=deaths)
 
@@ -68,7 +66,7 @@ class Leases:
         holder = self.holder(name)
         return holder is None or self._expired(f"{FOLDER}/{name}.json", holder)
 
-    def is_left(self, name: str) -> bool:
+    def is_left_behind(self, name: str) -> bool:
         """Has the process that holds it ended, on this machine? One request; False also where there is none."""
         return is_gone(str(parsed(self.holder(name)).get("owner"))) is True
 
@@ -77,7 +75,7 @@ class Leases:
         """How often a process that is alive says so."""
         return self.expiry_seconds / _RENEWALS_PER_EXPIRY
 
-    def _expired(self, file: str, holder: str) -> bool:
+    def _expired(self, file: str, holder: str | bytes) -> bool:
         gone = is_gone(str(parsed(holder).get("owner")))
         if gone is not None:
             return gone

@@ -135,7 +135,7 @@ class _Work:
         workers = Local(workers=self._share.workers)
         while True:
             ready = self._ready()
-            if not ready and self._board.find_left(self._left()):
+            if not ready and self._board.find_left_behind(self._left()):
                 ready = self._ready()
             if ready:
                 offered = self._offered(ready)

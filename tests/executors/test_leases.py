@@ -81,13 +81,29 @@ def test_a_lease_of_a_dead_process_of_this_machine_is_free_at_once(output: Outpu
 
 
 def test_a_damaged_lease_is_kept_until_it_is_old(output: Output) -> None:
-    output.put("leases/a.json", b"{")
-    assert Leases(output).take("a") is None
+    damaged = {"cut": b"{", "empty": b"", "no text": b"\xff"}
+    for name, content in damaged.items():
+        output.put(f"leases/{name}.json", content)
+        assert Leases(output).take(name) is None
     time.sleep(2.1)
-    lease = Leases(output, expiry_seconds=0.5).take("a")
-    assert lease is not None
-    with lease:
-        pass
+    for name in damaged:
+        lease = Leases(output, expiry_seconds=0.5).take(name)
+        assert lease is not None, name
+        with lease:
+            pass
+
+
+def test_a_lease_may_be_given_back_while_its_age_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, touch = Output(str(tmp_path)), Path.touch
+    output.put("leases/a.json", ELSEWHERE)
+
+    def then_given_back(clock: Path) -> None:
+        touch(clock)
+        output.delete("leases/a.json")
+
+    monkeypatch.setattr(Path, "touch", then_given_back)
+    assert Leases(output).take("a") is None
+    assert Leases(output).is_free("a")
 
 
 def test_who_was_silent_for_too_long_learns_it_and_leaves_the_others_lease_alone(output: Output) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from tests.executors.shares import at_once, begun
 from tests.s3_server import S3Server
 
 OURS_GONE = f"{owner().split('-')[0]}-0-1"  # of this machine; no process has the number 0
+ELSEWHERE = json.dumps({"owner": "0badcafe-1-1", "host": "gone.example"}).encode()
 
 
 def name_of(task: object) -> str:
@@ -166,9 +168,8 @@ def test_who_has_nothing_left_to_do_leaves_when_the_others_are_known_to_live(tmp
 
 def test_a_lease_that_nobody_renews_is_taken_over(tmp_path: Path) -> None:
     output = Output(str(tmp_path / "out"))
-    elsewhere = {"owner": "0badcafe-1-1", "host": "gone.example"}
     began = time.monotonic()
-    output.put("leases/square/task-5.json", json.dumps(elsewhere).encode())
+    output.put("leases/square/task-5.json", ELSEWHERE)
     found = results(share(tmp_path / "out", expiry_seconds=1.0), partial(square, tmp_path / "ran"), LAST)
     assert sorted(found) == SQUARES
     assert 0.9 < time.monotonic() - began < EXPIRY_SECONDS
@@ -277,6 +278,36 @@ def test_a_task_that_succeeds_after_failing_has_no_record_of_it(tmp_path: Path) 
     assert not (tmp_path / "out/failures/task-3.json").exists()
 
 
+@pytest.mark.parametrize("phase", [PHASE, LAST], ids=["gathered", "last"])
+def test_nor_has_one_that_failed_elsewhere_since_this_process_looked(tmp_path: Path, phase: Phase) -> None:
+    output = Output(str(tmp_path / "out"))
+
+    def function(number: int) -> int:
+        if number == 0:
+            failures.note(output, task="task-3", phase="square", reason="another's disk was full")
+        return number * number
+
+    assert sorted(results(share(output.root), function, phase)) == SQUARES
+    assert failures.names(output) == set()
+
+
+def test_who_failed_at_what_another_is_trying_leaves_it_to_that_one_to_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it succeeds while this one is finishing, it leaves, and nobody finishes a run that is done."""
+    output, take, taken = Output(str(tmp_path / "out")), Leases.take, list[str]()
+
+    def function(number: int) -> int | DolminoError:
+        if number == 6:
+            output.put("leases/square/task-3.json", ELSEWHERE)
+        return DataError("three is refused", path="numbers", line=3) if number == 3 else number
+
+    monkeypatch.setattr(Leases, "take", lambda leases, name: (taken.append(name), take(leases, name))[1])
+    found = dict(results(share(output.root), function, LAST))
+    assert (str(found.pop(3)), len(found)) == ("numbers:3: three is refused", 19)
+    assert "finish" not in taken
+
+
 @pytest.mark.parametrize("folder", ["ledger", ""])
 def test_recorded_tasks_are_not_done_again(tmp_path: Path, folder: str) -> None:
     for number in (2, 7):
@@ -318,3 +349,22 @@ def test_on_s3(tmp_path: Path, s3: S3Server) -> None:
     assert sorted(results(share(s3.uri("shared")), function, LAST, 8)) == SQUARES[:8]
     left = [path for path in (s3.folder / s3.bucket / "shared").rglob("*") if path.is_file()]
     assert {path.name for path in left if not path.name.startswith(".rclone_temp")} == {f"task-{n}.json" for n in range(8)}
+
+
+@pytest.mark.parametrize("phase", [PHASE, LAST], ids=["gathered", "last"])
+def test_on_s3_what_a_killed_process_of_this_machine_had_is_done_at_once_and_anothers_waited_for(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, phase: Phase
+) -> None:
+    output, waited = Output(s3.uri("left")), list[int]()
+
+    def wait(_: float) -> None:
+        waited.append(len(list(s3.file("left/ledger").glob("*.json"))))
+        assert waited[-1] == 5, "all but what another machine has"
+        output.delete("leases/square/task-5.json")  # given back
+
+    monkeypatch.setattr("dolmino_cli.executors.shared.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    for task in (0, 4):  # of its own share, and one that it helped with
+        output.put(f"leases/square/task-{task}.json", json.dumps({"owner": OURS_GONE}).encode())
+    output.put("leases/square/task-5.json", ELSEWHERE)
+    assert sorted(results(share(output.root), lambda number: number**2, phase, 6)) == SQUARES[:6]
+    assert waited
