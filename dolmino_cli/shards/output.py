@@ -231,15 +231,14 @@ class Output:
             return s3.age_seconds(path)
         probe = Path(self.path(f".clock.{owner()}.partial"))
         with storage_errors("look at", path):
-            if not Path(path).exists():
+            try:
+                written = Path(path).stat().st_mtime
+            except (FileNotFoundError, NotADirectoryError):
                 return None
             probe.touch()
             now = probe.stat().st_mtime
             probe.unlink()
-            try:
-                return now - Path(path).stat().st_mtime
-            except FileNotFoundError:  # removed since
-                return None
+            return now - written
 
     def read(self, name: str) -> bytes | None:
         """The whole file, or None where there is none. Raises StorageError."""

@@ -17,6 +17,7 @@ from dolmino_cli.errors import DataError, RunFailed
 from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Phase
 from dolmino_cli.executors.local import Local
+from dolmino_cli.executors.task_log import TaskLog
 from dolmino_cli.shards import s3_troubles
 from dolmino_cli.shards.output import Output
 
@@ -112,3 +113,26 @@ def test_a_warning_makes_a_log_and_secrets_are_not_in_it(tmp_path: Path, workers
     log = (tmp_path / "out/logs/count/group/01.log").read_text()
     assert "WARNING dolmino_cli.test: slow, *\n" in log and log.endswith("s: done\n")
     assert "\nS3: 1 request was tried again (1 SlowDown), 2 s waited\n" in log
+
+
+def test_helpers_of_one_task_that_end_at_once_each_have_their_part_in_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, read = Output(str(tmp_path)), Output.read
+
+    def save(reason: str) -> None:
+        with TaskLog(phase="count", task="big") as log:
+            log.failed(reason, "")
+        log.save(output)
+
+    def then_another_is_faster(self: Output, name: str) -> bytes | None:
+        found = read(self, name)
+        monkeypatch.undo()
+        save("second")
+        return found
+
+    save("first")
+    monkeypatch.setattr(Output, "read", then_another_is_faster)
+    save("third")
+    ends = [line for line in (tmp_path / "logs/count/big.log").read_text().splitlines() if line.startswith("after ")]
+    assert [line.rpartition(" ")[2] for line in ends] == ["first", "second", "third"]

@@ -82,6 +82,38 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
         Output(str(tmp_path / "x")).create("y")
 
 
+def test_a_folder_that_others_remove_while_it_is_empty_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, removed = os.mkdir, []
+
+    def make_in_vain(path: Path, mode: int = 0o777) -> None:
+        make(path, mode)
+        if len(removed) < 3:
+            removed.append(path.name)
+            path.rmdir()
+
+    monkeypatch.setattr(os, "mkdir", make_in_vain)
+    Output(str(tmp_path)).put("a/b/x", b"1")
+    assert (names(tmp_path), removed) == (["a/b/x"], ["a"] * 3)
+
+
+def test_what_was_written_anew_since_it_was_looked_at_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes find the lease of one that has ended: the slower one does not remove that of the faster."""
+    output, read = Output(str(tmp_path)), Output.read
+    output.put("a", b"old")
+
+    def then_another_is_faster(self: Output, name: str) -> bytes | None:
+        found = read(self, name)
+        (tmp_path / "a").write_bytes(b"new")
+        return found
+
+    with monkeypatch.context() as slow:
+        slow.setattr(Output, "read", then_another_is_faster)
+        assert not output.remove_if("a", b"old")
+    assert (names(tmp_path), output.read("a")) == (["a"], b"new")
+    assert output.remove_if("a", b"new")
+    assert names(tmp_path) == []
+
+
 KILLED = """
 import os, signal, sys
 from dolmino_cli.shards.leftovers import leftovers, remove_gone

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -130,6 +132,25 @@ def test_fetch_keeps_by_content(s3: S3Server, tmp_path: Path, monkeypatch: pytes
     assert storage.fetch(uri).read_bytes() == b"second"
     assert local.read_bytes() == b"first"
     assert [path for path in tmp_path.rglob("*") if path.name.endswith(".partial")] == []
+
+
+def test_two_machines_that_fetch_at_once_into_one_cache_do_not_meet(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of both may have one number."""
+    monkeypatch.setenv("DOLMINO_CACHE", str(tmp_path))
+    uri, copy = put(s3, "fetch/x.bin", b"abc"), shutil.copyfileobj
+
+    def copy_as_another_does(source: Any, target: Any, bytes_at_once: int) -> None:
+        copy(source, target, bytes_at_once)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(shutil, "copyfileobj", copy)
+            elsewhere.setattr(storage, "owner", lambda: "0badcafe-1-1", raising=False)
+            assert storage.fetch(uri).read_bytes() == b"abc"
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy_as_another_does)
+    assert storage.fetch(uri).read_bytes() == b"abc"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.bin"]
 
 
 def test_a_profile_alone_is_enough(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

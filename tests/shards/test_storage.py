@@ -48,6 +48,18 @@ def test_list_names(tmp_path: Path) -> None:
     assert storage.list_names(str(tmp_path / "none"), ".json") == []
 
 
+def test_a_folder_that_is_removed_while_it_is_listed_has_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_dir = Path.is_dir
+
+    def then_removed(path: Path) -> bool:
+        there = is_dir(path)
+        tmp_path.rmdir()
+        return there
+
+    monkeypatch.setattr(Path, "is_dir", then_removed)
+    assert storage.list_names(str(tmp_path), ".json") == []
+
+
 def test_walk_follows_links_once(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "x.jsonl").touch()
