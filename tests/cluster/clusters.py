@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,34 +12,40 @@ import pytest
 from tests.executors.slurm_cluster import SlurmCluster, missing
 
 ROOT = Path(__file__).resolve().parents[2]
-_STORE_BYTES = 80 << 20  # of a node's object store, the least that Ray takes
+ONE_CPU = {"num_cpus": 1, "object_store_memory": 80 << 20}  # bytes, the least that Ray takes
+_MOST_STARTS = 3
 
 
 @contextmanager
-def ray_cluster(*, nodes: int, cpus: int = 1) -> Iterator[Any]:
-    """A Ray cluster of `nodes` node processes with `cpus` each; `add_node` and `remove_node` are Ray's own."""
+def ray_cluster(nodes: Sequence[dict[str, int]]) -> Iterator[Any]:
+    """A Ray cluster of such nodes, the first its head; `add_node` and `remove_node` are Ray's own."""
     pytest.importorskip("ray", reason="needs the extra [ray]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # of the nodes; what is tested is this checkout
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        cluster = _started(nodes)
+        try:
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def _started(nodes: Sequence[dict[str, int]]) -> Any:
+    """A start that fails is made anew: Ray allows a node 30 s, and others may take a port that it found free."""
     from ray.cluster_utils import Cluster
 
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", str(ROOT))  # of the nodes; what is tested is this checkout
-    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    patch.delenv("RAY_ADDRESS", raising=False)
-    node = {"num_cpus": cpus, "object_store_memory": _STORE_BYTES}
-    for attempt in range(3):
+    for left in reversed(range(_MOST_STARTS)):
+        cluster = Cluster()
         try:
-            cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **node})
+            for node in nodes:
+                cluster.add_node(include_dashboard=False, **node)
             break
-        except Exception as error:  # Ray allows a node 30 s, which a busy machine exceeds
-            if attempt == 2 or "timed out" not in str(error):
+        except Exception:
+            cluster.shutdown()
+            if not left:
                 raise
-    try:
-        for _ in range(nodes - 1):
-            cluster.add_node(**node)
-        yield cluster
-    finally:
-        cluster.shutdown()
-        patch.undo()
+    return cluster
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.chaos_proxy import ChaosProxy
 from tests.cluster import stormy_input
-from tests.cluster.clusters import ROOT, ray_cluster
+from tests.cluster.clusters import ONE_CPU, ROOT, ray_cluster
 from tests.cluster.real_shards import results
 from tests.cluster.storm import Storm, dolmino, named, weather
 from tests.s3_server import S3Server
@@ -113,7 +113,7 @@ def _lose_a_node(cluster: Any) -> None:
     """The node that joined last goes without a word; another joins."""
     lost = cluster.list_all_nodes()[-1]
     cluster.remove_node(lost, allow_graceful=False)
-    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    cluster.add_node(**ONE_CPU)
 
 
 def check(at: Place, run: str) -> None:
@@ -142,7 +142,7 @@ def main() -> None:
     whole: Counter[str] = Counter()
     folder = Path(tempfile.mkdtemp(prefix="dolmino-storm-"))
     executors = chosen.executors.split(",")
-    nodes = ray_cluster(nodes=3) if "ray" in executors else nullcontext()
+    nodes = ray_cluster([ONE_CPU] * 3) if "ray" in executors else nullcontext()
     with place(folder, shards=6, documents=100, large_documents=3000) as at, nodes as cluster:
         for seed in range(chosen.first, chosen.first + chosen.seeds):
             executor, began = executors[seed % len(executors)], time.monotonic()

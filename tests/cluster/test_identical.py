@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.clusters import ray_cluster, slurm_cluster
+from tests.cluster.clusters import ONE_CPU, ray_cluster, slurm_cluster
 from tests.cluster.real_shards import cut, results
 from tests.executors.shares import end, start
 
@@ -85,7 +85,7 @@ def entered() -> Iterator[Callable]:  # type: ignore[type-arg]
 
 
 def test_ray_with_two_nodes(folder: Path, alone: dict[str, str], entered) -> None:  # type: ignore[no-untyped-def]
-    cluster = entered(ray_cluster(nodes=2))
+    cluster = entered(ray_cluster([ONE_CPU] * 2))
     for command in commands(folder, folder / "ray"):
         all_end([start(*command, "--executor", "ray", "--ray-address", cluster.address, "--workers", 2)])
     assert everything(folder / "ray") == alone

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from tests.cluster.clusters import ray_cluster
+from tests.cluster.clusters import ONE_CPU, ray_cluster
 from tests.cluster.stormy_runs import EXECUTORS, Place, check, in_a_storm, place
 from tests.s3_server import rclone
 
@@ -22,7 +22,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_the_same_bytes_come_out_of_a_storm(at: Place, executor: str) -> None:
-    with ray_cluster(nodes=3) if executor == "ray" else nullcontext() as cluster:
+    with ray_cluster([ONE_CPU] * 3) if executor == "ray" else nullcontext() as cluster:
         storm, did = in_a_storm(at, executor, executor=executor, seed=7, kills=3, cluster=cluster)
     assert storm.kills >= 3
     assert sum(did.values()) - did["requests"] >= 0.1 * did["requests"] > 10

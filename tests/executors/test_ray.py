@@ -28,6 +28,7 @@ from dolmino_cli.recipe import Recipe, load_recipe
 from dolmino_cli.shards.listing import list_shards
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
+from tests.cluster.clusters import ONE_CPU, ray_cluster
 from tests.executors import ray_tasks
 from tests.executors.processes import is_alive, wait_until
 from tests.pipeline.make import read_json, tree, write_shard
@@ -46,33 +47,17 @@ stages:
   - repeated_ngrams: {tokenizer: TOKENIZER, into: repetitions}
   - keep: {score: repetitions, at_most: 3, reason: repeats}
 """
-NODE = {"object_store_memory": 80 << 20}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head with two CPUs and a node with one CPU and, so Ray is told, one GPU."""
-    from ray.cluster_utils import Cluster
-
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", str(ROOT))  # of the nodes; what is tested is this checkout
-    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    patch.delenv("RAY_ADDRESS", raising=False)
-    for again in (True, True, False):
+    with ray_cluster([{**ONE_CPU, "num_cpus": 2}, {**ONE_CPU, "num_gpus": 1}]) as started:
         try:
-            started = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **NODE})
-            break
-        except Exception as error:
-            if not again or "timed out" not in str(error):
-                raise
-    started.add_node(num_cpus=1, num_gpus=1, **NODE)
-    try:
-        connect(started.address)
-        yield started
-    finally:
-        ray.shutdown()
-        started.shutdown()
-        patch.undo()
+            connect(started.address)
+            yield started
+        finally:
+            ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +141,7 @@ def test_a_lost_node_and_killed_workers_change_nothing(
     cluster: Any, recipe: Recipe, inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Two shards lose their worker when all is written but the entry; what a third node was at is lost with the node."""
-    third = cluster.add_node(num_cpus=1, **NODE)
+    third = cluster.add_node(**ONE_CPU)
     marks = tmp_path / "marks"
     marks.mkdir()
     kills = {"web-1.jsonl.zst": 1, "web-5.jsonl.zst": 1}
