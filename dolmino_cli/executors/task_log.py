@@ -17,6 +17,7 @@ from dolmino_cli.shards.output import Output
 
 FOLDER = "logs"
 _MOST_BYTES = 1 << 20
+_MOST_TURNS = 20
 _SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET_SHORTEST = 8
 _SIGNED = re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=|://[^/\s:@]*:)[^&\s@]+", re.IGNORECASE)
@@ -65,10 +66,13 @@ class TaskLog(logging.Handler):
         """
         name = f"{FOLDER}/{self._phase}/{self._task}.log"
         text = without_secrets(self._text()).encode()
-        while not output.put_new(name, text):
+        for _ in range(_MOST_TURNS):
+            if output.put_new(name, text):
+                return
             earlier = output.read(name)
             if earlier is not None and output.remove_if(name, earlier):
                 text = earlier[-_MOST_BYTES:] + text
+        output.put(name, text)
 
     def _text(self) -> str:
         begun = self._started.isoformat(timespec="seconds")
