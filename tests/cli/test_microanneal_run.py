@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from dolmino_cli.train.read_run import read_run
 from tests.cli.run import Outcome, dolmino
+from tests.executors.processes import sigterm_ends
 from tests.mix.make import write_uniform_arrays
 
 # Called as a launcher: python trainer.py -m dolmino_cli.cli.main train RUN.yaml. Leaves what a run leaves, and a line in a log.
@@ -146,3 +148,13 @@ def test_wrong_requests(sweep, place: Path, monkeypatch, arguments: list[str], m
     assert done.code in (1, 2)
     assert message in done.error
     assert trained(place) == []
+
+
+def test_sigterm_ends_the_trainer_too(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from dolmino_cli.train.microanneals.steps import run_logged
+run_logged([sys.executable, CHILD], Path(CHILD).with_name("train.log"))
+"""
+    assert sigterm_ends(program, tmp_path) == 128 + signal.SIGTERM

@@ -25,6 +25,7 @@ import pyarrow as pa
 from dolmino_cli import __version__
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import ConfigError, DataError, MissingExtra, RunFailed
+from dolmino_cli.executors.child import run_child
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import OnError
 from dolmino_cli.shards.ledger import changes
@@ -213,9 +214,8 @@ def _reorder(source: Path, target: Path, places: np.ndarray, bytes_of: np.ndarra
 
 def _fit(folder: Path, settings: Settings) -> None:
     command = [sys.executable, "-P", str(_PROGRAM), str(folder / "train.txt"), str(folder / MODEL)]
-    done = subprocess.run(
-        [*command, json.dumps(settings.of_library())], env=os.environ | _ZERO_MEMORY, capture_output=True, text=True, check=False
-    )
+    how = {"env": os.environ | _ZERO_MEMORY, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    done = run_child([*command, json.dumps(settings.of_library())], **how)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise RunFailed(f"fastText did not train ({said}); try a lower --learning-rate, or fewer --buckets if memory ran out")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, RunFailed
+from dolmino_cli.executors.child import run_child
 
 _PLACE = "{checkpoint}"
 _LAST_LINES = 5
@@ -49,7 +50,7 @@ class MetricCommand:
         """Run the command; its number. Raises RunFailed with the command's last lines where it fails or prints none."""
         words = self.words_for(checkpoint)
         try:
-            done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+            done = run_child(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         except OSError as error:
             raise RunFailed(f"{shlex.join(words)}: cannot be run: {error.strerror or error}") from None
         if done.returncode != 0:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from dolmino_cli.errors import RunFailed
+from dolmino_cli.executors.child import run_child
 from dolmino_cli.train.checkpoint_files import read_json_if_there
 from dolmino_cli.train.evaluation.metric_command import tail_of
 from dolmino_cli.train.whole_file import write_whole
@@ -26,7 +23,7 @@ _LAST_LINES = 3
 def run_logged(words: Sequence[str], log: Path) -> None:
     """Run a command whose output goes to the end of a log. Raises RunFailed with its last lines where it fails.
 
-    A command that is running when this process is interrupted is asked to end, and waited for: a trainer writes a checkpoint.
+    It ends with this process: see `run_child`.
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -34,38 +31,14 @@ def run_logged(words: Sequence[str], log: Path) -> None:
             file.write(f"$ {shlex.join(words)}\n".encode())
             file.flush()
             start = file.tell()
-            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            code = run_child(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).returncode
     except OSError as error:
         raise RunFailed(f"{shlex.join(words)}: cannot be run: {error.strerror or error}") from None
-    try:
-        with _interrupted_by_sigterm():
-            code = process.wait()
-    except BaseException:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-        raise
     if code != 0:
         with log.open("rb") as file:
             file.seek(start)
             said = tail_of(file.read().decode(errors="replace"), _LAST_LINES)
         raise RunFailed(f"{words[-2]} {words[-1]} ended with {code}: {said} (all of it: {log})")
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Within the block, SIGTERM raises SystemExit: without, this process would end and its command go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class Done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dolmino_cli.sources.classifier.held_out import judge
 from dolmino_cli.sources.classifier.labelled import Counts
 from dolmino_cli.sources.classifier.training import Settings, Training, count, train
 from dolmino_cli.stages.fasttext import FastText
+from tests.executors.processes import sigterm_ends
 from tests.pipeline.make import tree
 from tests.s3_server import S3Server
 from tests.sources.classifier.make import two_kinds
@@ -165,3 +167,13 @@ def test_settings_are_refused_when_they_are_made(wrong: dict[str, Any], problem:
 def test_some_must_be_held_out_and_some_not(tmp_path: Path, percent: float) -> None:
     with pytest.raises(ConfigError, match=r"--held-out .*: allowed: above 0 and below 100 percent"):
         request(tmp_path, held_out_percent=percent)
+
+
+def test_sigterm_ends_fasttext_too(tmp_path: Path) -> None:
+    program = """
+from pathlib import Path
+from dolmino_cli.sources.classifier import training as module
+module._PROGRAM = Path(CHILD)
+module._fit(Path(), module.Settings())
+"""
+    assert sigterm_ends(program, tmp_path) == 128 + signal.SIGTERM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError  # noqa: E402
 from dolmino_cli.train.evaluation.metric_command import MetricCommand  # noqa: E402
 from tests.cli.run import Outcome, dolmino  # noqa: E402
+from tests.executors.processes import sigterm_ends  # noqa: E402
 from tests.fake_hub import hub_of  # noqa: E402
 from tests.train.soup.make import checkpoint  # noqa: E402
 
@@ -151,3 +153,13 @@ def test_the_output_of_a_run_stands_for_what_it_exported(made: Path, monkeypatch
     done = dolmino(monkeypatch, capsys, "soup", made / "run", made / "b", "-o", made / "soup")
     assert done.code == 0, done.err
     assert "0.5000" in done.out
+
+
+def test_sigterm_ends_the_command_too(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from dolmino_cli.train.evaluation.metric_command import MetricCommand
+MetricCommand(command=f"{sys.executable} {CHILD} {{checkpoint}}").score(Path())
+"""
+    assert sigterm_ends(program, tmp_path) == 128 + signal.SIGTERM
