@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.cli import run_slurm
+from dolmino_cli.executors import slurm
 from dolmino_cli.executors.leases import Leases
+from dolmino_cli.executors.slurm import ArrayJob, Element
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.cluster.clusters import slurm_cluster
@@ -229,3 +232,28 @@ def test_the_environment_is_no_part_of_the_script(
     assert "#SBATCH --export=ALL" in outcome.out
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in outcome.out + outcome.err
     assert json.dumps("AWS_") not in outcome.out
+
+
+def test_elements_are_taken_back_when_this_run_is_done_and_not_since_an_earlier_one_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are more inputs now; until an element begins, run.json is the earlier run's, and whole."""
+    output = Output(str(tmp_path))
+    job = ArrayJob(name="x", command=["true"], elements=4, workers=1, working_folder=tmp_path, job_folder=tmp_path / "jobs")
+    output.put("run.json", b'{"complete": true}')
+    output.put("ledger/earlier.json", b"{}")
+    taken_back_at: list[int] = []
+
+    def looks() -> Iterator[list[Element]]:
+        yield [Element(id="17_[0-3]", state="PENDING", reason="Resources")]
+        output.put("ledger/new.json", b"{}")
+        yield [Element(id="17_[1-3]", state="PENDING", reason="Resources")]
+        yield []
+
+    squeue = looks()
+    monkeypatch.setattr(slurm, "submit", lambda _script: "17")
+    monkeypatch.setattr(slurm, "elements", lambda _number: next(squeue))
+    monkeypatch.setattr(slurm, "cancel_waiting", lambda _number: taken_back_at.append(len([*(tmp_path / "ledger").iterdir()])))
+    monkeypatch.setattr(run_slurm, "_FIRST_PAUSE_SECONDS", 0.0)
+    assert run_slurm.run_array(job, output=output.root, detach=False)
+    assert taken_back_at == [2]
