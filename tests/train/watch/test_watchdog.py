@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+
+import pytest
+
+from dolmino_cli.train.watch import watchdog as module
 
 
 def test_a_hang_ends_with_the_stack_of_every_thread() -> None:
@@ -35,3 +40,22 @@ with watchdog.watching():
         "dolmino: error: rank 3 of 8 has been in step 5 for 7 s (watch.timeout_seconds 0); where its threads"
     )
     assert "in waits_for_ever" in ended.stderr
+
+
+def test_a_run_that_is_done_while_its_stacks_are_written_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    exit_codes: list[int] = []
+    watching: list[threading.Thread] = []
+    writes, left = threading.Event(), threading.Event()
+
+    def write_slowly(**_: object) -> None:
+        watching.append(threading.current_thread())
+        writes.set()
+        assert left.wait(60)
+
+    monkeypatch.setattr(module.os, "_exit", exit_codes.append)
+    monkeypatch.setattr(module.faulthandler, "dump_traceback", write_slowly)
+    with module.Watchdog(timeout_seconds=0.01, rank=0, world_size=1, say=lambda _: None).watching():
+        assert writes.wait(60)
+    left.set()
+    watching[0].join(60)
+    assert exit_codes == []
