@@ -36,7 +36,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
 
 
 def _lock(held: int, partial: Path, folder: Path) -> None:
-    busy = RunFailed(f"another process is writing {folder}; wait until it has ended, or give another --output")
+    busy = RunFailed(f"another process is writing {folder}; wait until it has ended, or choose another folder")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.tokens.arrays import TokenizerRecord
+from dolmino_cli.train.model import export as module
 from dolmino_cli.train.model.checkpoint import open_checkpoint, read_json, tokenizer_files_in
 from dolmino_cli.train.model.export import export
 from dolmino_cli.train.model.mix_tokenizer import tokenizer_at_hand
@@ -77,6 +79,32 @@ def test_never_over_an_existing_folder(tmp_path: Path, build_tiny: Callable[...,
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be exported"):
         export(model, tmp_path / "file" / "out", checkpoint=None, dtype="bf16")
+
+
+def test_two_exports_to_one_folder(tmp_path: Path, build_tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is refused on all ranks alike, by what rank 0 says; the first is whole."""
+    model = build_tiny(tiny.config("llama"))
+    fill_random(model, 7)
+    to = partial(export, model, checkpoint=None, dtype="bf16")
+    gathered = module._gathered
+
+    def second_begins(*arguments: Any) -> Iterator[torch.Tensor]:
+        first, *others = gathered(*arguments)
+        yield first
+        monkeypatch.undo()
+        with pytest.raises(StorageError, match=r"another process is writing .*out; wait until it has ended"):
+            to(tmp_path / "out")
+        yield from others
+
+    to(tmp_path / "alone")
+    monkeypatch.setattr(module, "_gathered", second_begins)
+    to(tmp_path / "out")
+    assert [path.read_bytes() for path in files(tmp_path / "out")] == [path.read_bytes() for path in files(tmp_path / "alone")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "out"]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
 
 
 def test_a_mix_has_a_tokenizer_for_a_model_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from dolmino_cli.errors import ConfigError, DataError, DolminoError  # noqa: E402
+from dolmino_cli.errors import ConfigError, DataError, DolminoError, RunFailed  # noqa: E402
 from dolmino_cli.train import tensor_file  # noqa: E402
 from dolmino_cli.train.soup import mean  # noqa: E402
 from dolmino_cli.train.soup.cook import cook  # noqa: E402
@@ -132,6 +132,18 @@ def test_killed_run_leaves_no_output_and_its_rest_is_removed(tmp_path: Path) -> 
         cook(plan, tmp_path / "soup", watch=killed)
     assert (tmp_path / "seen").read_text() == ".soup.partial"
     assert not list(tmp_path.glob("*soup*"))
+
+
+def test_a_second_soup_of_the_same_name_is_refused_and_the_first_is_whole(tmp_path: Path) -> None:
+    plan = plan_soup(opened(*(checkpoint(tmp_path / str(seed), tensors(seed)) for seed in (1, 2))))
+
+    def second(written: int) -> None:
+        with pytest.raises(RunFailed, match=r"another process is writing .*soup; wait until it has ended"):
+            cook(plan, tmp_path / "soup")
+
+    assert cook(plan, tmp_path / "soup", watch=second)
+    assert cook(plan, tmp_path / "alone")
+    assert contents(tmp_path / "soup") == contents(tmp_path / "alone")
 
 
 BF16 = torch.bfloat16
