@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from dolmino_cli.cli.console import counted, remark, show, tracked
 from dolmino_cli.cli.executor_options import ExecutorOptions
@@ -53,27 +54,34 @@ def run_rewrite(
     if plan.finished:
         remark(f"  {len(plan.finished):,} shards are done already and skipped")
     executor = how.make(output)
-    alone = not executor.several_machines and executor.workers == 1
-    if alone or endpoint is None:
-        _survey(plan, tokenizer if dry_run else None)
     if endpoint is None:
+        _survey(plan, tokenizer)
         lines = report.estimate_lines(
             estimate(plan, concurrency=concurrency, tokenizer=tokenizer), prices, concurrency=concurrency
         )
         show("\n".join([*lines, "nothing was asked or written"]))
         return
-    try:
-        if alone:
-            with executor.claim(plan.output):
-                look_again(plan)  # nothing is asked that was answered while the documents were read
-                _ask(plan, endpoint, prices)
-        else:
+    if executor.several_machines or executor.workers > 1:
+        with _account_shown(plan, prices):
             _ask_shares(plan, endpoint, executor)
-    finally:
-        show("\n".join(report.account_lines(so_far(plan)[1], prices, killed=killed(plan.journal))))
+    else:
+        with executor.claim(plan.output):
+            look_again(plan)  # nothing is asked that another run was answered before it gave the claim back
+            _survey(plan, None)
+            with _account_shown(plan, prices):
+                _ask(plan, endpoint, prices)
     finish(plan)
     show("\n".join(report.balance_lines(plan.counts)))
     show(f"written to {plan.output.root}")
+
+
+@contextmanager
+def _account_shown(plan: Plan, prices: Prices) -> Iterator[None]:
+    """At the end of the block, whatever it ends with."""
+    try:
+        yield
+    finally:
+        show("\n".join(report.account_lines(so_far(plan)[1], prices, killed=killed(plan.journal))))
 
 
 def _survey(plan: Plan, tokenizer: str | None) -> None:

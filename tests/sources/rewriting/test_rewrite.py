@@ -16,6 +16,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from dolmino_cli.cli import run_rewrite
+from dolmino_cli.sources.rewriting.run import Plan, plan_rewrite
+from tests.executors.processes import wait_until
+from tests.executors.shares import end, start
 from tests.s3_server import S3Server
 from tests.sources.rewriting import chat_server
 from tests.sources.rewriting.chat_server import ChatServer, misbehaving
@@ -272,6 +276,39 @@ def test_output_on_s3_with_a_local_journal(rewrite: Rewrite, s3: S3Server, tmp_p
     assert json.loads(s3.file("rewritten/run.json").read_bytes())["complete"] is True
     again = rewrite("--journal", tmp_path / "journal", output=output)
     assert again.code == 0 and "1 shards are done already" in again.err
+
+
+def test_a_second_run_into_one_output_is_refused_and_asks_nothing(rewrite: Rewrite, server: ChatServer, tmp_path: Path) -> None:
+    """As on two machines, which have a journal each."""
+    told = False
+    server.held = lambda: not told
+    first = start("rewrite", tmp_path / "say-again.yaml", tmp_path / "in", "-o", tmp_path / "out", "--endpoint", server.url)
+    wait_until(lambda: server.under_way)
+    second = rewrite("--journal", tmp_path / "other", "--timeout", 1, "--tries", 1)
+    told = True
+    assert (second.code, second.out, end(first)[0]) == (1, "", 0)
+    assert second.error.startswith(f"another run is writing to {tmp_path / 'out'} (on ")
+    assert (len(server.log), len(documents_of(tmp_path / "out"))) == (20, 20)
+    assert not (tmp_path / "out" / "leases").exists()
+
+
+def test_what_another_run_was_answered_since_the_plan_was_made_is_not_asked_again(
+    rewrite: Rewrite, server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planned(*given: Any, **how: Any) -> Plan:
+        plan = plan_rewrite(*given, **how)
+        monkeypatch.setattr(run_rewrite, "plan_rewrite", plan_rewrite)
+        assert rewrite("--journal", tmp_path / "other").code == 0
+        return plan
+
+    monkeypatch.setattr(run_rewrite, "plan_rewrite", planned)
+    assert rewrite().code == 0
+    assert len(server.log) == 20
+
+
+def test_one_worker_writes_metrics_too(rewrite: Rewrite, tmp_path: Path) -> None:
+    assert rewrite("--metrics", tmp_path / "dolmino.prom").code == 0
+    assert 'verb="rewrite"' in (tmp_path / "dolmino.prom").read_text()
 
 
 def test_sigterm_keeps_the_answers_that_are_under_way(tmp_path: Path) -> None:
