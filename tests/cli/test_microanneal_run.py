@@ -6,10 +6,13 @@ import json
 import shlex
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from dolmino_cli.train.checkpoint_files import read_json_if_there
+from dolmino_cli.train.microanneals import sweep as sweep_module
 from dolmino_cli.train.read_run import read_run
 from tests.cli.run import Outcome, dolmino
 from tests.executors.processes import sigterm_ends
@@ -118,6 +121,21 @@ def test_a_failure_costs_no_other_and_is_tried_again(sweep, place: Path) -> None
     assert sweep().code == 0
     assert trained(place) == ["mine-1x", "mine-2x", "mine-1x"]
     assert "failed" not in json.loads((place / "sweep" / "results.json").read_text())["mine-1x"]
+
+
+def test_two_sweeps_into_one_folder_lose_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_while_the_other_writes(path: Path) -> object:
+        monkeypatch.undo()
+        found = read_json_if_there(path)
+        other.start()
+        other.join(0.3)  # it waits for its turn
+        return found
+
+    other = threading.Thread(target=sweep_module._write, args=(tmp_path, {}, {"b": "no memory left"}))
+    monkeypatch.setattr(sweep_module, "read_json_if_there", read_while_the_other_writes)
+    sweep_module._write(tmp_path, {}, {"a": "no memory left"})
+    other.join(60)
+    assert set(json.loads((tmp_path / "results.json").read_text())) == {"a", "b"}
 
 
 def test_dry_run_shows_costs_and_commands_and_writes_nothing(sweep, place: Path) -> None:  # type: ignore[no-untyped-def]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DolminoError, RunFailed
+from dolmino_cli.errors import ConfigError, DolminoError, RunFailed, StorageError
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.mix.prepare import prepare
@@ -133,9 +136,26 @@ def _identity(checkpoint: str | None, revision: str | None) -> object:
 
 
 def _write(output: Path, outcomes: dict[str, Outcome], failures: dict[str, str]) -> None:
-    """What is known of this sweep, and of earlier ones into the same folder."""
+    """What is known of this sweep, and of others into the same folder."""
     path = output / RESULTS
-    found: dict[str, Any] = read_json_if_there(path) or {}
-    found |= {name: dataclasses.asdict(outcome) for name, outcome in outcomes.items()}
-    found |= {name: {"name": name, "failed": why} for name, why in failures.items()}
-    write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    with _in_turn(output):
+        found: dict[str, Any] = read_json_if_there(path) or {}
+        found |= {name: dataclasses.asdict(outcome) for name, outcome in outcomes.items()}
+        found |= {name: {"name": name, "failed": why} for name, why in failures.items()}
+        write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Iterator[None]:
+    """Wait for other sweeps that are in such a block: of two that read, change and write, one would lose what it adds."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from None
+    try:
+        with suppress(OSError):  # a file system that has no locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
