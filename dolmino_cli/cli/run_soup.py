@@ -47,7 +47,7 @@ def run_soup(
         return
     found_by: dict[str, Any] | None = None
     if command is not None:
-        selection = select(ingredients, command, scratch=folder.with_name(f".{folder.name}.trial"), say=_say_trial)
+        selection = select(ingredients, command, output=folder, say=_say_trial)
         show(trials_table(selection))
         plan = plan_soup(selection.chosen, dtype=cast(Dtype, dtype))
         found_by = selection.record(command)

@@ -1,4 +1,4 @@
-"""A folder in the making: written under another name beside its own by one process at a time, then renamed, or removed."""
+"""Folders that one process at a time writes: in the making under another name beside their own, or of trials."""
 
 from __future__ import annotations
 
@@ -18,25 +18,34 @@ def unfinished(folder: Path) -> Iterator[Path]:
 
     What a killed process left of it is removed. Raises RunFailed where another process is writing there, OSError.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    held = os.open(partial, os.O_RDONLY)
+    with alone_in(folder.with_name(f".{folder.name}.partial"), making=folder) as partial:
+        yield partial
+        partial.rename(folder)
+
+
+@contextmanager
+def alone_in(folder: Path, *, making: Path) -> Iterator[Path]:
+    """`folder`, empty, for this process alone; it goes where the block fails.
+
+    What a killed process left of it is removed. Raises RunFailed where another process is making `making` there, OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY)
     try:
-        _lock(held, partial, folder)
+        _lock(held, folder, making)
         try:
-            for left in partial.iterdir():
+            for left in folder.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-            yield partial
-            partial.rename(folder)
+            yield folder
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
     finally:
         os.close(held)
 
 
-def _lock(held: int, partial: Path, folder: Path) -> None:
-    busy = RunFailed(f"another process is writing {folder}; wait until it has ended, or choose another folder")
+def _lock(held: int, folder: Path, making: Path) -> None:
+    busy = RunFailed(f"another process is writing {making}; wait until it has ended, or choose another folder")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -45,6 +54,6 @@ def _lock(held: int, partial: Path, folder: Path) -> None:
         pass
     there = None
     with suppress(FileNotFoundError):
-        there = partial.stat().st_ino
+        there = folder.stat().st_ino
     if there != os.fstat(held).st_ino:  # it was renamed between the look at it and the lock
         raise busy

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dolmino_cli.train.evaluation.metric_command import MetricCommand
 from dolmino_cli.train.soup.cook import cook
 from dolmino_cli.train.soup.ingredient import Ingredient
 from dolmino_cli.train.soup.plan import plan_soup
+from dolmino_cli.train.unfinished_folder import alone_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +40,29 @@ class Selection:
 
 
 def select(
-    ingredients: Sequence[Ingredient], metric: MetricCommand, *, scratch: Path, say: Callable[[Trial], None] | None = None
+    ingredients: Sequence[Ingredient], metric: MetricCommand, *, output: Path, say: Callable[[Trial], None] | None = None
 ) -> Selection:
     """Score each checkpoint alone; start with the best; add each other, best first, if the soup then scores no worse (>=).
 
-    Equal scores keep the order given. Soups are plain means in the checkpoints' own dtype, written to the folder `scratch` (with
-    room for one) and removed after their trial, or by the next selection if this one is killed; n checkpoints are 2n - 1 runs of
-    the command. `say` is told of each trial as it ends.
-    Raises RunFailed when the command fails.
+    Equal scores keep the order given. Soups are plain means in the checkpoints' own dtype, written to `.NAME.trial` beside
+    `output` (with room for one) and removed after their trial, or by the next selection if this one is killed; n checkpoints are
+    2n - 1 runs of the command. `say` is told of each trial as it ends.
+    Raises RunFailed when the command fails, or where another process selects for `output`; StorageError.
     """
     plan_soup(ingredients)  # they agree, or nothing is run
+    scratch = output.with_name(f".{output.name}.trial")
+    try:
+        with alone_in(scratch, making=output):
+            selection = _select(ingredients, metric, scratch / "soup", say)
+            scratch.rmdir()
+    except OSError as error:
+        raise StorageError(f"{scratch}: no trial can be written there: {error.strerror or error}") from None
+    return selection
+
+
+def _select(
+    ingredients: Sequence[Ingredient], metric: MetricCommand, trial: Path, say: Callable[[Trial], None] | None
+) -> Selection:
     hashes = {ingredient.folder: ingredient.hashes() for ingredient in ingredients}
     alone = [metric.score(ingredient.folder) for ingredient in ingredients]
     sign = 1 if metric.lower_is_better else -1
@@ -66,23 +79,11 @@ def select(
     chosen, best = [ingredients[order[0]]], alone[order[0]]
     for number in order[1:]:
         candidate = [*chosen, ingredients[number]]
-        with _removed_after(scratch):
-            cook(plan_soup(candidate), scratch, hashes=hashes)
-            score = metric.score(scratch)
+        cook(plan_soup(candidate), trial, hashes=hashes)
+        score = metric.score(trial)
+        shutil.rmtree(trial)
         kept = metric.better(score, best)
         tried(candidate, score, kept=kept)
         if kept:
             chosen, best = candidate, score
     return Selection(chosen=tuple(chosen), metric=best, trials=tuple(trials))
-
-
-@contextmanager
-def _removed_after(scratch: Path) -> Iterator[None]:
-    try:
-        if scratch.exists():
-            shutil.rmtree(scratch)
-        yield
-    except OSError as error:
-        raise StorageError(f"{scratch}: no trial can be written there: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -14,6 +14,8 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError  # noqa: E402
 from dolmino_cli.train.evaluation.metric_command import MetricCommand  # noqa: E402
+from dolmino_cli.train.soup.greedy import Trial, select  # noqa: E402
+from dolmino_cli.train.soup.ingredient import open_ingredient  # noqa: E402
 from tests.cli.run import Outcome, dolmino  # noqa: E402
 from tests.executors.processes import sigterm_ends  # noqa: E402
 from tests.fake_hub import hub_of  # noqa: E402
@@ -71,6 +73,19 @@ def test_checkpoints_that_make_the_soup_worse_are_left_out(soup, made: Path) -> 
     assert not list(made.glob(".soup*"))
     again = soup("--greedy", "--metric", command(made, "score.py"))
     assert "the same soup was there already" in again.out
+
+
+def test_a_second_selection_for_one_output_is_refused_and_changes_no_score(made: Path) -> None:
+    metric = MetricCommand(command=command(made, "score.py"))
+    ingredients = [open_ingredient(name, made / name) for name in "bc"]
+
+    def second(trial: Trial) -> None:
+        with pytest.raises(RunFailed, match=r"another process is writing .*/soup; wait until it has ended"):
+            select(ingredients, metric, output=made / "soup")
+
+    chosen = select(ingredients, metric, output=made / "soup", say=second)
+    assert [trial.metric for trial in chosen.trials] == [-1, -2, -0.5]
+    assert not list(made.glob(".soup*"))
 
 
 def test_a_key_of_printed_json_and_lower_is_better(soup, made: Path) -> None:  # type: ignore[no-untyped-def]
