@@ -140,8 +140,9 @@ def test_all_elements_killed_are_submitted_once_more(
     with unfinished(tmp_path / "out"):
         process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
         number = job_number(process)
-        wait_until(lambda: cluster.client("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").strip() != "")
+        wait_until(lambda: any((tmp_path / "out/ledger").glob("*")))
         cluster.client("scancel", number)
+        wait_until(lambda: number not in cluster.client("squeue", "-h", "-o", "%F").split())  # it is told, and ends, later
     code, _, err = end(process)
     assert code == 0, err
     assert "submitted once more" in err

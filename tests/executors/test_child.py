@@ -15,10 +15,11 @@ from tests.executors.processes import sigterm_ends
 
 
 def test_what_it_said_and_how_it_ended_are_returned() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     said = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
     done = run_child([sys.executable, "-c", said], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_sigterm_ends_both(tmp_path: Path) -> None:

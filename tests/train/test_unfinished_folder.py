@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,15 @@ def test_a_failure_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
     assert names(tmp_path) == []
 
 
-def test_another_process_is_refused_and_disturbs_nothing(tmp_path: Path) -> None:
-    def write() -> str:
-        with unfinished(tmp_path / "soup"):
-            return "written"
+def write(folder: Path) -> str:
+    with unfinished(folder):
+        return "written"
 
-    with unfinished(tmp_path / "soup") as partial:
-        (partial / "weights").touch()
-        (refused,) = at_once(write)
+
+def test_another_process_is_refused_and_disturbs_nothing(tmp_path: Path) -> None:
+    with unfinished(tmp_path / "soup") as making:
+        (making / "weights").touch()
+        (refused,) = at_once(partial(write, tmp_path / "soup"))
         assert isinstance(refused, RunFailed)
         assert str(refused).startswith(f"another process is writing {tmp_path / 'soup'}; wait until it has ended")
     assert names(tmp_path) == ["soup", "soup/weights"]
