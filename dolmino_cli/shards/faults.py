@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 OnError = Literal["fail", "quarantine"]
 """What to do with a record that is no document: stop the shard, or set the record aside."""
@@ -38,15 +40,30 @@ class TooLarge:
 
 
 class Document(msgspec.Struct, gc=False):
-    """What every record must have. Of two equal keys in one object the last counts, as in Python's json."""
+    """What every record must have. Of two equal keys in one object the last counts, as in Python's json (see `parsed`)."""
 
     id: str
     text: str
 
 
 DECODER = msgspec.json.Decoder(Document)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+
+MOST_LEVELS = 500
+"""Objects and arrays in each other that a record may have: decoders stop at a depth that depends on that of their caller."""
+_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 _KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean"}
+
+
+def parsed(line: bytes) -> Document:
+    """The document on a line. Raises MsgspecError, UnicodeError, KeyError or RecursionError where there is none: see `fault`."""
+    try:
+        return DECODER.decode(line)
+    except msgspec.ValidationError:  # Maybe only of an earlier one of two equal keys, which does not count.
+        value = _FIELDS.decode(line)
+        return Document(id=_STRING.decode(value["id"]), text=_STRING.decode(value["text"]))
 
 
 def fault(line: bytes, *, required: Sequence[str] = ("id", "text")) -> str | None:
@@ -59,11 +76,23 @@ def fault(line: bytes, *, required: Sequence[str] = ("id", "text")) -> str | Non
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         return f"invalid UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+    if nested_too_deeply(line):
+        return f"nested too deeply: more than {MOST_LEVELS} objects and arrays in each other"
     try:
-        DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        parsed(line)
+    except (msgspec.MsgspecError, UnicodeError, KeyError, RecursionError) as error:
         return _in_words(text, required) or f"invalid JSON: {error}"
     return None
+
+
+def nested_too_deeply(line: bytes) -> bool:
+    """Whether there are more than MOST_LEVELS objects and arrays in each other on a line."""
+    if line.count(b"[") + line.count(b"{") <= MOST_LEVELS:
+        return False
+    # [ and ] differ from { and } in one bit.
+    marks = np.frombuffer(_TEXTS.sub(b"", line), np.uint8) & 0xDF
+    levels = np.cumsum((marks == ord("[")).astype(np.int32) - (marks == ord("]")))
+    return bool(levels.max(initial=0) > MOST_LEVELS)
 
 
 def _in_words(text: str, required: Sequence[str]) -> str | None:
@@ -72,8 +101,6 @@ def _in_words(text: str, required: Sequence[str]) -> str | None:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         return f"invalid JSON: {error.msg} at character {error.pos + 1}"
-    except RecursionError:
-        return "invalid JSON: nested too deeply"
     except ValueError as error:
         return f"invalid JSON: {error}"
     if not isinstance(value, dict):

@@ -15,7 +15,7 @@ from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.compression import PlainBytes
 from dolmino_cli.shards.failures import storage_errors
-from dolmino_cli.shards.faults import DECODER, Document, Quarantined, fault
+from dolmino_cli.shards.faults import DECODER, MOST_LEVELS, Document, Quarantined, fault, nested_too_deeply, parsed
 from dolmino_cli.shards.formats import format_of
 from dolmino_cli.shards.lines import LineReader, Lines
 from dolmino_cli.shards.read_options import ReadOptions
@@ -23,6 +23,8 @@ from dolmino_cli.shards.rows import RowLayout, as_document
 from dolmino_cli.shards.storage import open_bytes
 
 _COUNT_BYTES = 1 << 20
+# The bytes that can stand before a bracket that opens an object or array in another, and before a space in front of it.
+_BEFORE_VALUE = np.isin(np.arange(256), np.frombuffer(b"[:, \t\r", np.uint8))
 
 
 def read(path: str, options: ReadOptions) -> Iterator[tuple[Batch, list[Quarantined]]]:
@@ -125,7 +127,20 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
         _binary(whole, np.array([0, len(whole)])).cast(pa.large_string())
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None, chosen
-    return (documents if len(documents) == len(chosen) else None), chosen
+    if len(documents) != len(chosen) or _any_too_deep(whole, starts, ends):
+        return None, chosen
+    return documents, chosen
+
+
+def _any_too_deep(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
+    """Is a line nested too deeply? Only those with so many brackets that can be JSON's own are looked at: few have them."""
+    opening = np.flatnonzero(buffer & 0xDF == ord("["))  # { too
+    before = buffer[opening - 1]  # of the very first bracket the buffer's end, which is none of these
+    opening = opening[_BEFORE_VALUE[np.where(before == ord(" "), buffer[opening - 2], before)]]
+    lines = np.searchsorted(starts, opening, side="right") - 1
+    last_of_many = lines[MOST_LEVELS - 1 :]
+    many = np.unique(last_of_many[last_of_many == lines[: len(last_of_many)]])
+    return any(nested_too_deeply(buffer[starts[line] : ends[line]].tobytes()) for line in many.tolist())
 
 
 def _large(block: Lines, most_bytes: int) -> list[Quarantined]:
@@ -164,7 +179,7 @@ def _document(line: bytes, layouts: Sequence[RowLayout]) -> tuple[bytes, str, st
     reason = fault(line)
     if reason is not None:
         return reason
-    document = DECODER.decode(line)
+    document = parsed(line)
     return line, document.id, document.text
 
 

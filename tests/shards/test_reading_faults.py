@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from dolmino_cli.shards.reading import Quarantined
 from tests.shards.make import line, packed, read
 
 GOOD = line("a", "one")
+
+TOO_DEEP = "nested too deeply: more than 500 objects and arrays in each other"
 
 FAULTS = [
     (b'{"id":"a","text":"x"', "invalid JSON: Expecting ',' delimiter at character 21"),
@@ -41,7 +44,7 @@ FAULTS = [
     (b'{"id":"a","text":"\\udc00x"}', "lone surrogate escape in `text`: no Unicode text has it"),
     (b'{"id":"a","text":"x","metadata":{"t":["\\ud83d"]}}', "lone surrogate escape in `metadata.t`: no Unicode text has it"),
     (b"\xef\xbb\xbf" + GOOD, "invalid JSON: Unexpected UTF-8 BOM (decode using utf-8-sig) at character 1"),
-    (b'{"id":"a","text":"x","n":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "invalid JSON: nested too deeply"),
+    (b'{"id":"a","text":"x","n":' + b"[" * 100_000 + b"]" * 100_000 + b"}", TOO_DEEP),
 ]
 
 
@@ -56,6 +59,32 @@ def test_a_bad_line_fails_with_its_place_or_is_set_aside(tmp_path: Path, bad: by
     with pytest.raises(DataError) as failure:
         read(path)
     assert str(failure.value) == f"{path}:3: {reason}"
+
+
+@pytest.mark.parametrize("calls", [0, 300])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"[":', b"}"), (b'\r[ "{", ', b"]")])
+def test_how_deep_a_record_may_be_does_not_depend_on_the_callers_depth(
+    tmp_path: Path, calls: int, opening: bytes, closing: bytes
+) -> None:
+    """499 in the document's own object are read, 500 are not, by whichever worker; brackets in strings do not count."""
+    path = tmp_path / "x.jsonl"
+    good, bad = (b'{"id":"a","text":"[[","n":' + opening * n + b"1" + closing * n + b"}" for n in (499, 500))
+    text = line("b", ': [": {' * 2000)
+
+    def reading(calls: int) -> tuple[list[Any], list[Quarantined]]:
+        return reading(calls - 1) if calls else read(path, "quarantine")
+
+    path.write_bytes(good + b"\n" + text + b"\n")
+    assert reading(calls) == ([(1, "a", "[[", good), (2, "b", ': [": {' * 2000, text)], [])
+    path.write_bytes(good + b"\n" + bad + b"\n")
+    assert reading(calls) == ([(1, "a", "[[", good)], [Quarantined(line=2, reason=TOO_DEEP, record=bad)])
+
+
+@pytest.mark.parametrize("first", [b"3", b"null", b"1e999", b'{"id":[]}', b'"a"'])
+def test_of_two_equal_keys_only_the_last_needs_to_be_a_string(tmp_path: Path, first: bytes) -> None:
+    record = b'{"id":' + first + b',"text":' + first + b',"id":"b","te\\u0078t":"last"}'
+    (tmp_path / "x.jsonl").write_bytes(record)
+    assert read(tmp_path / "x.jsonl") == ([(1, "b", "last", record)], [])
 
 
 def test_objects_across_lines_are_not_joined(tmp_path: Path) -> None:
