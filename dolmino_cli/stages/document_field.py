@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache, reduce
 from typing import Any, NoReturn
 
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.plain_values import plain_values
+
+_BEYOND_FLOAT64 = 400  # digits of a whole number; of many thousands Python makes none
 
 
 def values_at(batch: Batch, path: str) -> pa.Array | list[Any]:
@@ -62,8 +65,8 @@ def _from_lines(path: tuple[str, ...], lines: list[bytes]) -> list[Any]:
         found = _decoder(path).decode_lines(b"\n".join(lines))
         for _ in path:
             found = [None if level is None else level.value for level in found]
-    except msgspec.ValidationError:  # Some level of some document is no object.
-        found = [_step(msgspec.json.decode(line), path) for line in lines]
+    except msgspec.ValidationError:  # Some level of some document is no object, or a number is beyond a float64.
+        found = [_step(_decoded(line), path) for line in lines]
     return found
 
 
@@ -82,8 +85,24 @@ def _step(value: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         if isinstance(value, str):
             try:
-                value = msgspec.json.decode(value)
-            except (msgspec.DecodeError, RecursionError):
+                value = _decoded(value)
+            except (ValueError, RecursionError):
                 return None
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def _decoded(text: str | bytes) -> Any:
+    """The JSON value; a number that is beyond a float64 is infinite. Raises ValueError for what is no JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        return json.loads(text, parse_int=_whole_number, parse_constant=_refuse_constant)
+
+
+def _whole_number(digits: str) -> float:
+    return int(digits) if len(digits) < _BEYOND_FLOAT64 else float(digits)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

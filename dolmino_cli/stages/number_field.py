@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -30,7 +31,7 @@ def numbers(batch: Batch, path: str, *, text_allowed: bool) -> pa.Array:
 
 def _checked(values: list[Any], batch: Batch, path: str, text_allowed: bool) -> pa.Array:
     try:
-        if _PLAIN.issuperset(map(type, values)):
+        if _PLAIN.issuperset(map(type, values)) and math.inf not in values and -math.inf not in values:
             return pa.array(values, pa.float64())
     except (OverflowError, pa.ArrowInvalid):
         pass  # An integer that float64 cannot hold exactly; `_number` rounds it, or says which is too large.
@@ -43,7 +44,8 @@ def _number(value: Any, row: int, batch: Batch, path: str, text_allowed: bool) -
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     if numeric or (text_allowed and isinstance(value, str) and _NUMERIC_TEXT.match(value)):
         try:
-            return float(value)
+            number = float(value)
         except OverflowError:
-            refuse(f"{path!r} is too large for a score, which is a float64", row, batch)
+            number = math.inf
+        return number if math.isfinite(number) else refuse(f"{path!r} is too large for a score, which is a float64", row, batch)
     return refuse(f"{path!r} is {str(value)[:60]!r}; expected a number{' or numeric text' if text_allowed else ''}", row, batch)

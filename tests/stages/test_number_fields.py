@@ -42,6 +42,24 @@ def test_large_integers() -> None:
         STARS(with_metadata(10**400))
 
 
+def with_record(*metadata: str) -> Any:
+    batch = batch_of(*("t" for _ in metadata))
+    lines = [f'{{"id": "a", "text": "t", "metadata": {one}}}'.encode() for one in metadata]
+    return replace(batch, record=pa.array(lines, pa.large_binary()))
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, '"1e400"'])
+def test_a_number_beyond_a_float_stops_with_file_and_line(number: str) -> None:
+    with pytest.raises(DataError, match=r"^in\.jsonl:2: document 'd2': 'metadata\.max_stars_count' is too large for a score"):
+        STARS(with_record('{"max_stars_count": 1}', f'{{"max_stars_count": {number}}}'))
+
+
+def test_a_number_beyond_a_float_beside_the_path_is_none_of_ours() -> None:
+    """Nor is it where another document of the batch has no object at a level of the path."""
+    metadata = ['{"max_stars_count": -0, "other": 1e400}', '"{\\"max_stars_count\\": 4, \\"other\\": 1e400}"', "[1]"]
+    assert STARS(with_record(*metadata)).to_pylist() == [0.0, 4.0, None]
+
+
 def test_levels_that_are_no_objects() -> None:
     lists = batch_of("a", "b", records=[{"metadata": [1, 2]}, {"metadata": {"max_stars_count": 4}}])
     assert STARS(lists).to_pylist() == [None, 4.0]
