@@ -51,6 +51,7 @@ class Fast:
             kept = [token for token in added if not token.special]
             _refuse_overlap([token for token in added if token.special], kept)
             added = kept
+        _refuse_single_words(added)
         self.joined, self._separator_id = joined, identity.vocabulary_size
         if joined:
             added.append(AddedToken(id=self._separator_id, content=_SEPARATOR, special=True))
@@ -100,6 +101,13 @@ def _load(tokenizer_json: bytes) -> Callable[[str | bytes], Ids]:
     except BaseException as error:  # noqa: BLE001 — Rust's errors are of many kinds, and its panics no Exception.
         raise NotSupportedError(f"gigatoken cannot load it: {str(error).strip().splitlines()[0]}") from None
     return cast(Callable[[str | bytes], Ids], tokenizer.backend.encode)
+
+
+def _refuse_single_words(added: Iterable[AddedToken]) -> None:
+    """Stop where an added token stands for whole words only: the fast engine takes it within words too."""
+    for token in added:
+        if token.single_word:
+            raise NotSupportedError(f"the added token {token.content!r} stands for a word of its own only")
 
 
 def _refuse_overlap(left_out: Iterable[AddedToken], kept: Iterable[AddedToken]) -> None:

@@ -6,6 +6,7 @@ digit groups, runs of white space and line ends, long runs, characters outside t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from dolmino_cli.tokenizer.identity import AddedToken
@@ -19,7 +20,7 @@ _LINES = (
     "'s't'm'd're've'll", "''s 's' 'S 'ſ 'ſt", "don’t ‘quote’ “double”", "'things 'tis 'twas o'clock rock'n'roll",
     "it'S iT's 'LL 'lL 'Ve", "K kelvin K and ſ long s İ ı", "1 12 123 1234 12345 123456789 0000000000",
     "3.14159 1,000,000 1e-5 0xDEADBEEF 50% $9.99", "١٢٣ १२३ ೧೨೩ Ⅷ ½ ²³ ①② ㊿", "a1b2c3 abc123def456",
-    "x²+y²=z² ∑∫√∞≠≤ ∀x∃y", "line\nline\r\nline\rline\n\nline\r\n\r\nline", "\n", "\r\n", "\n\n\n", "\r\r\r", " \n",
+    "x²+y²=z² ∑∫√∞≠≤ ∀x∃y", "line\nline\r\nline\rline\n\nline\r\n\r\nline", "\n", "\r\n", "\r\r\r", " \n",
     "\n ", " \n \n ", "a \n b", "a\n \n b", "a  \n\n  b", "\n \n\t\n", "x\n\n\n\n\n\n\n\ny", "\n\n\n    four",
     "end   ", "end\n\n   ", "\t@a", "\t\n@", " @", "@ ", "!\n!", "!!\r\n\r\n??", "...\n\n...",
     "?!?!?! ¿¡ --- ___ ***", "#include <stdio.h>\n", "a.b,c;d:e",
@@ -50,9 +51,16 @@ _LINES = (
 )  # fmt: skip
 
 
+# Each kind of text that split patterns tell apart: what stands beside what decides, so every three of them in a row.
+_KINDS = (
+    " ", "\t", "\n", "\r\n", "a", "AB", "é", "\u0301", "日本", "1", "1234", "٣", ".", "-/", "'s", "👍", "\xa0",
+)  # fmt: skip
+
+
 def strings(added: Iterable[AddedToken]) -> Iterator[str]:
     """The set, with each kind of white space in each place, and the tokenizer's own added tokens (the first 64) inside text."""
     yield from _LINES
+    yield from map("".join, itertools.product(_KINDS, repeat=3))
     for space in _SPACES:
         yield from (f"{space}a{space}{space}b{space}", f"a{space}\n{space}'s 1{space}2", f"{space}{space}{space}!{space}\n")
     for token in list(added)[:64]:

@@ -26,13 +26,15 @@ def byte_level(
     pattern: str | None = None,
     normalizer: Any = None,
     added: Sequence[Any] = (),
+    digits: bool = False,
 ) -> Path:
-    """Byte-level BPE as GPT-2's or (with `pattern`) dolma2's; `<|endoftext|>` is 0, `<|pad|>` is 1."""
+    """Byte-level BPE as GPT-2's or (with `pattern`) dolma2's; `digits`: each by itself. `<|endoftext|>` is 0, `<|pad|>` is 1."""
     tokenizer = Tokenizer(models.BPE())
     split: Any = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     if pattern is not None:
         raw = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space, use_regex=False)
-        split = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), raw])
+        alone = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
+        split = pre_tokenizers.Sequence([*alone, pre_tokenizers.Split(Regex(pattern), "isolated"), raw])
     tokenizer.pre_tokenizer = split
     if normalizer is not None:
         tokenizer.normalizer = normalizer

@@ -20,7 +20,7 @@ from dolmino_cli.tokenizer.engine import Engine, load_engine
 from dolmino_cli.tokenizer.identity import resolve
 from dolmino_cli.tokenizer.reference import Reference
 from dolmino_cli.tokenizer.tokens import Tokens
-from tests.tokenizer.make import CL100K, AddedToken, byte_fallback, byte_level, normalizers, unigram
+from tests.tokenizer.make import CL100K, TEXTS, AddedToken, byte_fallback, byte_level, normalizers, unigram
 
 FAST = "gigatoken 0.10.0"
 
@@ -51,6 +51,9 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "always": (lambda path: byte_fallback(path, prepend="always"), FAST),
     "never": (lambda path: byte_fallback(path, prepend="never"), FAST),
     "single_word": (lambda path: byte_level(path, added=[AddedToken("foo", single_word=True)]), "tokenizers"),
+    "within": (lambda path: byte_level(path, added=[AddedToken("ain", single_word=True)]), "tokenizers"),
+    "lstrip": (lambda path: byte_level(path, added=[AddedToken("foo", lstrip=True, rstrip=True)]), FAST),
+    "digits": (lambda path: byte_level(path, pattern=CL100K, digits=True), "tokenizers"),
     "overlap": (lambda path: byte_level(path, added=[AddedToken("|>x")]), "tokenizers"),
     "pattern": (lambda path: byte_level(path, pattern=r"\p{L}+|[^\p{L}]+"), "tokenizers"),
     "unigram": (lambda path: unigram(path), "tokenizers"),
@@ -63,7 +66,7 @@ def test_ids_are_those_of_tokenizers_for_every_kind(kind: str, special: str, tmp
     make, engine_used = KINDS[kind]
     path = make(tmp_path / "tokenizer.json")
     engine = load_engine(str(path), special_tokens=special)  # type: ignore[arg-type]
-    documents = [*hard_set.strings(engine.identity.added_tokens), *random_strings(300, seed=7)]
+    documents = [*hard_set.strings(engine.identity.added_tokens), *random_strings(300, seed=7), *TEXTS[:4], "  12"]
     if kind != "overlap" or special == "text":
         assert engine.description.split(" (")[0].startswith(engine_used)
     assert lists(engine.encode(texts(*documents))) == expected(path, documents, special)
