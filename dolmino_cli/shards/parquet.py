@@ -15,6 +15,7 @@ from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.faults import Quarantined
 from dolmino_cli.shards.parquet_parts import Rows, cut
 from dolmino_cli.shards.parquet_rows import batch_of, documents
+from dolmino_cli.shards.parquet_views import without_views
 from dolmino_cli.shards.read_options import ReadOptions
 from dolmino_cli.shards.storage import is_remote, open_seekable
 
@@ -114,7 +115,7 @@ class ParquetParts:
             rows = min(max(1, batch_bytes // row_bytes), _MOST_ROWS)
             at = 0  # pages have no index to go by: the rows before the part are decoded, and let go
             for found in file.iter_batches(batch_size=rows, row_groups=[stretch.group], use_threads=False):
-                batch = found.slice(max(0, stretch.start - at), max(0, stretch.stop - max(at, stretch.start)))
+                batch = without_views(found).slice(max(0, stretch.start - at), max(0, stretch.stop - max(at, stretch.start)))
                 at += len(found)
                 # Dictionary pages make rows larger than the file says: cut what came out too large.
                 pieces = min(len(batch), max(1, batch.nbytes // (2 * batch_bytes)))
