@@ -115,9 +115,7 @@ def _first_wildcard(pattern: str) -> int:
 def _local_glob(pattern: str) -> list[Shard]:
     head, slash, _ = pattern[: _first_wildcard(pattern)].rpartition("/")
     root = head + slash or "."
-    paths = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-    found = (local.stat(path) for path in paths)
-    named = [replace(shard, name=Path(os.path.relpath(shard.path, root)).as_posix()) for shard in found if shard is not None]
+    named = [replace(found, name=Path(os.path.relpath(found.path, root)).as_posix()) for found in local.matching(pattern)]
     return list(_known(named))
 
 

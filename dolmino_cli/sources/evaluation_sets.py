@@ -12,7 +12,7 @@ import msgspec
 
 from dolmino_cli import strict_yaml
 from dolmino_cli.errors import ConfigError, DataError
-from dolmino_cli.shards import storage
+from dolmino_cli.shards import local, storage
 from dolmino_cli.sources.evaluation_records import SUFFIXES, records
 
 
@@ -74,7 +74,7 @@ def files_of(evaluation: EvaluationSet) -> list[str]:
     if storage.stat(path) is not None:
         found = [path]
     elif "://" not in path and glob.has_magic(path):
-        found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
+        found = [match.path for match in local.matching(path)]
     else:
         found = sorted(shard.path for shard in storage.walk(path) if shard.name.endswith(SUFFIXES))
     if not found:

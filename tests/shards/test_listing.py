@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import glob
+import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, StorageError
+from dolmino_cli.shards import local
 from dolmino_cli.shards.listing import _glob_pattern, list_shards
 
 
@@ -111,3 +117,61 @@ def test_remote_globs_read_as_local_ones(pattern: str, matching: list[str], othe
 
     expression = re.compile(_glob_pattern(pattern))
     assert [name for name in matching + other if expression.fullmatch(name)] == matching
+
+
+GLOBS = [
+    "*",
+    "**",
+    "**/*",
+    "**/x.jsonl",
+    "a/**/x.jsonl",
+    "*/x.jsonl",
+    "a/*/",
+    "a/b/../*.jsonl",
+    "a//x*",
+    ".*",
+    ".h/*",
+    "[ab]/*/x.*",
+    "none/*",
+]
+
+
+@pytest.mark.parametrize("pattern", GLOBS)
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_glob_means_what_it_means_in_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, absolute: bool
+) -> None:
+    tree(
+        tmp_path,
+        "x.jsonl",
+        "a/x.jsonl",
+        "a/b/x.jsonl",
+        "a/b/c/x.jsonl",
+        "b/d/y.jsonl",
+        ".h/x.jsonl",
+        "a/.i/x.jsonl",
+        "a/.j.jsonl",
+    )
+    (tmp_path / "b/link").symlink_to(tmp_path / "a")
+    (tmp_path / "b/dangling").symlink_to(tmp_path / "none")
+    monkeypatch.chdir(tmp_path)
+    pattern = f"{tmp_path}/{pattern}" if absolute else pattern
+    expected = sorted(path for path in set(glob.glob(pattern, recursive=True)) if os.path.isfile(path))  # noqa: PTH113, PTH207
+    assert [shard.path for shard in local.matching(pattern)] == expected
+
+
+@pytest.mark.parametrize("pattern", ["*/*.jsonl", "**", "**/*.jsonl", "a*/x.jsonl", "*/x.jsonl"])
+def test_a_folder_that_a_glob_cannot_read_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """Of what is in it nothing would be known: neither its name nor that anything is missing."""
+    tree(tmp_path, "a/x.jsonl", "ab/x.jsonl")
+    closed, reads = str(tmp_path / "ab"), {"listdir": os.listdir, "scandir": os.scandir, "stat": os.stat}
+
+    def refusing(name: str, path: Any, **options: Any) -> Any:
+        if (str(path).rstrip("/") == closed and name != "stat") or str(path).startswith(f"{closed}/x"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return reads[name](path, **options)
+
+    for name in reads:
+        monkeypatch.setattr(os, name, partial(refusing, name))
+    with pytest.raises(StorageError, match=rf"cannot (list|look at) {closed}/.*: permission denied"):
+        list_shards([str(tmp_path / pattern)])

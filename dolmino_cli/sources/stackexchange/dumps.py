@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from dolmino_cli.errors import ConfigError
-from dolmino_cli.shards import storage
+from dolmino_cli.shards import local, storage
 from dolmino_cli.shards.shard import Shard
 
 Packing = Literal["plain", "gzip", "zstd", "7z"]
@@ -70,8 +70,7 @@ def _expand(given: str) -> Iterator[Dump]:
 
 def _matches(pattern: str) -> Iterator[Dump]:
     if "://" not in pattern:
-        paths = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-        yield from _dumps((found for path in paths if (found := storage.stat(path))), None)
+        yield from _dumps(local.matching(pattern), None)
         return
     root = pattern[: pattern.rindex("/", 0, min(pattern.find(sign) for sign in "*?[" if sign in pattern))]
     wanted = PurePosixPath(pattern).parts
