@@ -65,7 +65,7 @@ def _below(folder: str, prefix: str, now: Callable[[], float]) -> Iterator[Liste
 
 def _now(root: Path) -> float:
     """The time by the clock of the machine that holds the folder, which stamps its files; by this one's where it is read-only."""
-    probe = root / f".clock.{owner()}.{time.monotonic_ns():x}.partial"
+    probe = root / f".clock.{time.monotonic_ns():x}.{owner()}.partial"
     try:
         probe.touch()
         stamped = probe.stat().st_mtime

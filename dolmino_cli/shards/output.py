@@ -38,8 +38,12 @@ class Pending(io.RawIOBase):
             for left in reversed(range(_MOST_OPENINGS)):
                 try:
                     scratch.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-                    self._file = scratch.open("wb", buffering=0)
+                    self._file = scratch.open("xb", buffering=0)
                     break
+                except FileExistsError:  # left by this process: it may be a name of what `publish_new` has published
+                    if not left or not scratch.is_file():
+                        raise
+                    scratch.unlink(missing_ok=True)
                 except FileNotFoundError:  # another process removed the folder, or one above it, which was empty
                     if not left:
                         raise
@@ -93,7 +97,7 @@ class Pending(io.RawIOBase):
         self.close()
         if self.destination.startswith("s3://"):
             s3.upload(self._scratch, self.destination)
-            self._scratch.unlink(missing_ok=True)
+            self._remove_scratch()
         else:
             with storage_errors("write", self.destination):
                 self._scratch.replace(self.destination)
@@ -107,14 +111,19 @@ class Pending(io.RawIOBase):
                 os.link(self._scratch, self.destination)
             except FileExistsError:
                 return False
-        self._scratch.unlink()
         self.published = True
+        self._remove_scratch()
         return True
 
     def discard(self) -> None:
         """Forget what was written."""
         self.close()
         if not self.published:
+            self._remove_scratch()
+
+    def _remove_scratch(self) -> None:
+        """Where that fails, the file stays for the next run, or `clean`, to remove: it must not hide why this one failed."""
+        with suppress(OSError):
             self._scratch.unlink(missing_ok=True)
 
     def __enter__(self) -> Pending:

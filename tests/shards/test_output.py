@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pickle
@@ -14,6 +15,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, StorageError
 from dolmino_cli.shards.leftovers import leftovers, remove_gone
+from dolmino_cli.shards.listed import listed_locally
 from dolmino_cli.shards.owner import owner
 from dolmino_cli.shards.storage import Output
 
@@ -40,6 +42,24 @@ def test_an_error_discards(tmp_path: Path) -> None:
         pending.write(b"half")
         raise KeyError
     assert names(tmp_path) == []
+
+
+def test_what_failed_is_said_though_what_was_written_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full or broken refuses to delete, too: that must not take the place of the first failure."""
+    output = Output(str(tmp_path))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "unlink", refuse)
+        with pytest.raises(StorageError, match="the first failure"), output.create("x") as pending:
+            pending.write(b"half")
+            raise StorageError("the first failure")
+        assert output.put_new("y", b"whole")
+    assert names(tmp_path) == [f".x.{owner()}.partial", f".y.{owner()}.partial", "y"]
+    assert not output.put_new("y", b"other")
+    assert (output.read("y"), names(tmp_path)) == (b"whole", [f".x.{owner()}.partial", "y"])
+
+
+def refuse(path: Path, **options: object) -> None:
+    raise OSError(errno.EIO, "Input/output error", str(path))
 
 
 def test_publish_replaces_and_discard_after_publish_keeps(tmp_path: Path) -> None:
@@ -135,6 +155,16 @@ def test_what_a_killed_process_left_is_told_from_what_is_being_written(tmp_path:
         pending.publish()
     assert names(tmp_path) == ["x"]
     assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+def test_what_a_killed_listing_asks_the_clock_with_is_known_as_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").touch()
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        assert [found.name for found in listed_locally(tmp_path)] == ["x"]
+    assert [(leftover.gone, leftover.bytes) for leftover in leftovers(tmp_path)] == [(False, 0)]
 
 
 LIMITED = """
