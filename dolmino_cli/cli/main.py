@@ -71,16 +71,24 @@ def main() -> int:
     except LeftToOthers as left:
         typer.echo(f"dolmino: {left}", err=True)
         return left.exit_code
-    except DolminoError as error:
+    except (DolminoError, OSError) as error:
         if os.environ.get("DOLMINO_DEBUG"):
             import traceback
 
             traceback.print_exc()
-        typer.echo(f"dolmino: error: {error}", err=True)
-        return error.exit_code
+        typer.echo(f"dolmino: error: {_said_by_system(error) if isinstance(error, OSError) else error}", err=True)
+        return error.exit_code if isinstance(error, DolminoError) else 1
     finally:
         _tell_troubles()
     return 0
+
+
+def _said_by_system(error: OSError) -> str:
+    """An error that nothing below had words for: a disk may fail anywhere."""
+    from dolmino_cli.shards.failures import explain
+
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{explain(error)} (`dolmino --debug VERB ...` shows in doing what)"
 
 
 def _tell_troubles() -> None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -168,7 +169,7 @@ def _group(what: str, output: Output, folder: str, names: list[str], files: list
 
 def _remove_empty(folder: Path) -> None:
     for path, _, _ in os.walk(folder, topdown=False):
-        if not any(Path(path).iterdir()):
+        with suppress(OSError):  # not empty
             Path(path).rmdir()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -86,8 +87,9 @@ def remove(output: Output, phase: str) -> None:
     """Remove one phase's: it is done."""
     output.delete(_file(phase))
     folder = output.local_path(FOLDER)
-    if folder is not None and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    if folder is not None:
+        with suppress(OSError):  # other phases' are in it
+            folder.rmdir()
 
 
 def remove_all(output: Output) -> None:

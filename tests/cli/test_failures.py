@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 import zstandard
 
 from tests.cli.run import dolmino
-from tests.pipeline.make import RECIPE, line, read_rows, tree, write_shard
+from tests.pipeline.make import RECIPE, line, read_json, read_rows, tree, write_shard
 from tests.s3_server import S3Server
 
 GOOD = line(1, 5, 7)
@@ -160,6 +161,37 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr("dolmino_cli.mix.find_mix.find_mix", interrupted)
     stopped = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
     assert (stopped.code, stopped.err) == (130, "dolmino: stopped; run the same command again to go on\n")
+
+
+def test_an_error_of_the_disk_that_nothing_foresaw_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(name: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
+
+    monkeypatch.setattr("dolmino_cli.mix.find_mix.find_mix", failing)
+    failed = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
+    assert failed.code == 1
+    assert failed.err.startswith("dolmino: error: /data/x: the disk is full; free some space or choose another place (")
+    assert failed.err.count("\n") == 1
+    assert "Traceback" in dolmino(monkeypatch, capsys, "--debug", "sample", "dolmino-1124-50b", "-o", "mix").err
+
+
+def test_an_empty_folder_that_cannot_be_removed_fails_no_run(
+    tmp_path: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is in the output is whole, whether or not a folder of what is no more is left in it; `clean` goes on, too."""
+
+    def refuse(path: object, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    write_shard(tmp_path / "in/a.jsonl.zst", [line(1, 5, 7)])
+    monkeypatch.setattr(os, "rmdir", refuse)
+    assert dolmino(monkeypatch, capsys, "filter", recipe_file, tmp_path / "in", "-o", tmp_path / "out").code == 0
+    assert read_json(tmp_path / "out/run.json")["complete"] is True
+    (tmp_path / "out/.jobs/filter.json").write_text("{}")
+    assert dolmino(monkeypatch, capsys, "clean", tmp_path / "out", "--yes").code == 0
+    assert list((tmp_path / "out/.jobs").iterdir()) == []
 
 
 def test_metrics_and_task_logs_are_written_where_asked(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from dolmino_cli.errors import DataError
+from dolmino_cli.errors import DataError, StorageError
 from dolmino_cli.mix.lock import parse
 from dolmino_cli.mix.lock_selection import lock_selection
 from dolmino_cli.mix.prepare import prepare
@@ -41,6 +43,15 @@ def test_the_lock_of_a_sampled_mix_is_this_one_and_its_outputs(made: Path) -> No
     sources = {name: dataclasses.replace(source, repeated_ids=None) for name, source in sampled.sources.items()}
     before = dataclasses.replace(sampled, sources=sources, outputs=None, arrays_json_sha256=None)
     assert lock_bytes(made) == lock_bytes(made, workers=2) == before.to_json()
+
+
+def test_a_full_temporary_folder_is_said(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(StorageError, match=r"^cannot make a scratch folder in .* \(TMPDIR chooses it\): the disk is full;"):
+        lock_bytes(made)
 
 
 def test_from_it_the_mix_comes_out_that_the_manifest_makes(made: Path) -> None:

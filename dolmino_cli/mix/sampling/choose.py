@@ -35,6 +35,7 @@ from dolmino_cli.mix.sampling.select import (
     whole_passes,
 )
 from dolmino_cli.mix.sampling.survey import Kept, Reader, SurveyTask, survey
+from dolmino_cli.shards.failures import storage_errors
 
 # Of a source with fewer documents all are kept: there a share's hashes can lie far from where they should.
 SMALL_SOURCE_DOCUMENTS = 1 << 18
@@ -82,7 +83,8 @@ def choose(
 
     Reads indexes only: tokens are neither read nor checked.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
+    with storage_errors("make a scratch folder in", f"{tempfile.gettempdir()} (TMPDIR chooses it)"):
+        scratch = Path(tempfile.mkdtemp(prefix="dolmino-choose-"))
     try:
         how = Survey(seed=seed, scratch=scratch, check_tokens=False, keep_taken=False)
         return choose_and_keep(mix, files, how, executor, watch=watch).selections
