@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import random
 import re
 import subprocess
@@ -10,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from dolmino_cli.errors import StorageError
+from dolmino_cli.sources.stackexchange import tasks
+from dolmino_cli.sources.stackexchange.dumps import Dump
 from tests.cli.run import dolmino
 from tests.pipeline.make import read_json, tree
 from tests.sources.stackexchange.make import HEAD, TAIL, documents, posts, question, write, write_7z
@@ -127,6 +132,36 @@ def test_a_damaged_archive_gives_one_line(
     assert outcome.code == 1
     assert re.search(message, outcome.error), outcome.error
     assert not results(tmp_path / "out")
+
+
+class Unreadable(io.RawIOBase):
+    def readinto(self, buffer: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_dump_that_the_disk_does_not_give_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "in", "x.com", posts(SMALL))
+    monkeypatch.setattr(tasks, "open_bytes", lambda _: Unreadable())
+    outcome = dolmino(monkeypatch, capsys, "join", "stackexchange", tmp_path / "in", "-o", tmp_path / "out")
+    assert (outcome.code, outcome.error) == (1, f"cannot read {tmp_path / 'in/x.com/Posts.xml'}: Input/output error")
+
+
+def test_a_dump_whose_rows_are_all_there_is_not_said_to_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the process itself has just written is not read again: the record of that failure would outlive the run."""
+
+    def unreadable_once_written(job: tasks.Job, dump: Dump) -> None:
+        if job.folder(dump).exists():
+            raise StorageError("cannot read split.json")
+
+    write(tmp_path / "in", "x.com", posts(SMALL))
+    monkeypatch.setattr(tasks, "saved_split", unreadable_once_written)
+    outcome = dolmino(monkeypatch, capsys, "join", "stackexchange", tmp_path / "in", "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert not (tmp_path / "out/failures").exists()
 
 
 @pytest.mark.parametrize(

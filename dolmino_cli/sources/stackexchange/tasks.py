@@ -164,21 +164,22 @@ def split(task: SplitTask) -> Split:
         result.seconds = time.perf_counter() - started
         with storage_errors("write", str(final)):
             (partial / _SPLIT).write_bytes(msgspec.json.encode(result))
-            _show_folder(partial, final)
+            is_ours = _show_folder(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # it may be most of the disk
-    return saved_split(job, dump) or result
+    return result if is_ours else saved_split(job, dump) or result
 
 
-def _show_folder(partial: Path, final: Path) -> None:
-    """Give the folder its name, unless another process was first."""
+def _show_folder(partial: Path, final: Path) -> bool:
+    """Give the folder its name; False where another process was first."""
     try:
         partial.rename(final)
     except OSError:
         if (final / _SPLIT).exists():
-            return
+            return False
         shutil.rmtree(final)
         partial.rename(final)
+    return True
 
 
 def _remove_gone(final: Path) -> None:
@@ -191,7 +192,11 @@ def _remove_gone(final: Path) -> None:
 def _sort_out_dump(job: Job, dump: Dump, result: Split, folder: Path) -> None:
     writer = spill.SpillWriter(folder)
     quarantined = dataclasses.replace(dump.stored, name=dump.site)
-    with Quarantine(quarantined, job.output) as quarantine, _opened(dump) as stream:
+    with (
+        storage_errors("read", dump.stored.path),
+        Quarantine(quarantined, job.output) as quarantine,
+        _opened(dump) as stream,
+    ):
         for posts, faulty in read_posts(stream, dump.stored.path, on_error=job.rules.on_error):
             quarantine.add(faulty)
             result.quarantined += len(faulty)
