@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from dolmino_cli.errors import StorageError
 from dolmino_cli.report.amounts import duration
+from dolmino_cli.shards.failures import explain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,13 +29,18 @@ PLAIN_TABLE_COLUMNS = 140
 
 
 def show(result: Table | str) -> None:
-    """Print a result to standard output."""
-    if isinstance(result, str):
-        typer.echo(result)
-        return
-    from rich.console import Console
+    """Print a result to standard output. Raises StorageError where that is a file that cannot be written."""
+    try:
+        if isinstance(result, str):
+            typer.echo(result)
+            return
+        from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else PLAIN_TABLE_COLUMNS, highlight=False).print(result)
+        Console(width=None if sys.stdout.isatty() else PLAIN_TABLE_COLUMNS, highlight=False).print(result)
+    except BrokenPipeError:  # whoever read it has enough
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot write to the standard output: {explain(error)}") from error
 
 
 def remark(text: str) -> None:

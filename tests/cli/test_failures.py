@@ -169,12 +169,23 @@ def test_an_error_of_the_disk_that_nothing_foresaw_is_one_line(
     def failing(name: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
 
+    monkeypatch.setenv("DOLMINO_DEBUG", "")  # as it was, after the test
     monkeypatch.setattr("dolmino_cli.mix.find_mix.find_mix", failing)
     failed = dolmino(monkeypatch, capsys, "sample", "dolmino-1124-50b", "-o", "mix")
     assert failed.code == 1
     assert failed.err.startswith("dolmino: error: /data/x: the disk is full; free some space or choose another place (")
     assert failed.err.count("\n") == 1
     assert "Traceback" in dolmino(monkeypatch, capsys, "--debug", "sample", "dolmino-1124-50b", "-o", "mix").err
+
+
+@pytest.mark.parametrize("words", [["recipe", "show", "dclm"], ["mix", "plan", "dolmino-1124-50b"]])
+def test_a_full_disk_under_standard_output_is_one_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        command = [sys.executable, "-m", "dolmino_cli.cli.main", *words]
+        environment = {**os.environ, "DOLMINO_DEBUG": ""}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    said = "dolmino: error: cannot write to the standard output: the disk is full; free some space or choose another place\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_an_empty_folder_that_cannot_be_removed_fails_no_run(
