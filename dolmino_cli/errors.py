@@ -71,6 +71,12 @@ class LeftToOthers(DolminoError):
     exit_code = 0
 
 
+def unreadable(path: object, error: OSError) -> DolminoError:
+    """A file that the request names could not be read: ConfigError where it is not there, else it was not the request's fault."""
+    wrong_name = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    return (ConfigError if wrong_name else StorageError)(f"{path}: cannot be read: {error.strerror or error}")
+
+
 def first_line(error: Exception) -> str:
     """What another library's error says, in the one line that ours have room for; its kind where it says nothing.
 

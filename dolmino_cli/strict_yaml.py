@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, unreadable
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ _NULLS = {"", "~", "null"}
 
 
 def load(path: Path, cls: type[T]) -> T:
-    """The file as an instance of the dataclass `cls`. Raises ConfigError with file:line and key."""
+    """The file as an instance of the dataclass `cls`. Raises ConfigError with file:line and key; StorageError."""
     return typing.cast(T, build(compose(path), cls, str(path)))
 
 
@@ -39,7 +39,9 @@ def compose(path: Path) -> Node:
     """The file's single YAML document as nodes, which know their lines."""
     try:
         return compose_text(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from None
 
 

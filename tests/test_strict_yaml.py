@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from dolmino_cli.errors import ConfigError
-from dolmino_cli.strict_yaml import load
+from dolmino_cli.errors import ConfigError, DolminoError, StorageError
+from dolmino_cli.strict_yaml import compose, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +82,22 @@ def test_null_is_allowed_only_where_the_field_says_so(tmp_path: Path) -> None:
 def test_mistakes_are_named_by_line_and_key(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, text)
+
+
+READING = [(errno.ENOENT, ConfigError), (errno.EIO, StorageError), (errno.EACCES, StorageError)]
+
+
+@pytest.mark.parametrize(("number", "expected"), READING)
+def test_a_disk_that_cannot_be_read_is_no_wrong_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[DolminoError]
+) -> None:
+    """Batch systems try again what failed, and not what was asked for wrongly."""
+
+    def refuse(path: Path, **options: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(DolminoError) as failure:
+        compose(tmp_path / "x.yaml")
+    said = f"{tmp_path / 'x.yaml'}: cannot be read: {os.strerror(number)}"
+    assert (type(failure.value), str(failure.value)) == (expected, said)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, unreadable
 from dolmino_cli.mix import manifest as manifests
 from dolmino_cli.mix.lock import Lock, Request, differences, parse, request_of
 from dolmino_cli.mix.manifest import Manifest
@@ -136,4 +136,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli import hub
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, unreadable
 from dolmino_cli.shards import model_cache
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
@@ -51,7 +51,9 @@ def _read_config(path: Path, model: str) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"classifier: {model} holds no config.json; give a folder written by save_pretrained") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(file, error) from None
+    except ValueError as error:
         raise ConfigError(f"classifier: {file} is not readable JSON ({error})") from None
     names = config.get("architectures") if isinstance(config, dict) else None
     if not isinstance(names, list) or not any(str(name).endswith(_HEAD) for name in names):

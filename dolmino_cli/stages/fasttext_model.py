@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.errors import ConfigError
+from dolmino_cli.errors import ConfigError, unreadable
 
 _MAGIC = 793712314
 _VERSIONS = (11, 12)
@@ -60,12 +60,12 @@ class FasttextModel:
 
 
 def read_model(path: Path) -> FasttextModel:
-    """The model in `path`. Raises ConfigError if that is no supervised fastText model of a known version, or is cut short."""
+    """The model in `path`. Raises StorageError; ConfigError for no supervised model of a known version, or for a cut one."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _parse(path, data)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     except (struct.error, ValueError, IndexError):
         raise ConfigError(f"{path}: not a whole fastText model; fetch it again") from None
 
