@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
+from dolmino_cli.errors import StorageError
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.storage import Output
 from dolmino_cli.tokens.encode import Encoded
@@ -26,7 +27,7 @@ def save(documents: Iterable[Encoded], scratch: Output, name: str) -> None:
 
 
 def read(scratch: Output, name: str, *, src: str, dtype: np.dtype[np.unsignedinteger]) -> Iterator[Encoded]:
-    """The documents as they were saved. A batch's ids are overwritten by the next one."""
+    """The documents as they were saved. A batch's ids are overwritten by the next one. Raises StorageError."""
     ids_path, rows_path = scratch.local_path(f"{name}.ids"), scratch.local_path(f"{name}.rows")
     assert ids_path is not None and rows_path is not None, "scratch is always local"
     buffer = np.empty(0, dtype)
@@ -37,5 +38,6 @@ def read(scratch: Output, name: str, *, src: str, dtype: np.dtype[np.unsignedint
             if len(buffer) < offsets[-1]:
                 buffer = np.empty(int(offsets[-1]), dtype)
             ids = buffer[: int(offsets[-1])]
-            ids_file.readinto(ids.view(np.uint8).data)
+            if ids_file.readinto(ids.view(np.uint8).data) < ids.nbytes:  # what is not read would be an earlier batch's
+                raise StorageError(f"cannot read {ids_path}: it ends early; run the same command again")
             yield Encoded(ids, offsets, batch.column("id"), batch.column("line"), src)

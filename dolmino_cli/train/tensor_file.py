@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dolmino_cli.errors import DataError
+from dolmino_cli.errors import DataError, StorageError, unreadable
 
 # Of a dtype: how numpy holds its bytes.
 STORED_AS: dict[str, type[np.generic]] = {
@@ -55,21 +55,32 @@ class TensorPlace:
         return math.prod(self.shape)
 
     def read(self, first: int, count: int) -> npt.NDArray[Any]:
-        """`count` elements from `first` on, flat; bf16 as its bits."""
+        """`count` elements from `first` on, flat; bf16 as its bits. Raises StorageError."""
         stored = np.dtype(STORED_AS[self.dtype])
-        return np.fromfile(self.path, stored.newbyteorder("<"), count, offset=self.start + first * stored.itemsize)
+        try:
+            found = np.fromfile(self.path, stored.newbyteorder("<"), count, offset=self.start + first * stored.itemsize)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        if len(found) < count:  # numpy says nothing of it, and one number would count for all
+            raise StorageError(
+                f"{self.path}: cannot be read: {len(found):,} of {count:,} numbers came; try again, or copy it again"
+            )
+        return found
 
 
 def read_places(path: Path) -> dict[str, TensorPlace]:
-    """Every tensor of a safetensors file, in the order of its bytes. Raises DataError for what is none, or cut short."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, _HEADER_MOST_BYTES):
-            raise DataError(
-                f"is no safetensors file: its header would be {length:,} of {size:,} bytes; copy it again", path=str(path)
-            )
-        header = file.read(length)
+    """Every tensor of a safetensors file, in the order of its bytes. Raises StorageError; DataError for none or a cut one."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size - 8, _HEADER_MOST_BYTES):
+                raise DataError(
+                    f"is no safetensors file: its header would be {length:,} of {size:,} bytes; copy it again", path=str(path)
+                )
+            header = file.read(length)
+    except OSError as error:
+        raise unreadable(path, error) from None
     try:
         entries = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
         places = {name: _place(path, entry, 8 + length) for name, entry in entries.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tracemalloc
 from pathlib import Path
@@ -14,7 +15,7 @@ pytest.importorskip("safetensors", reason="needs the extra [train]")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from dolmino_cli.errors import ConfigError, DataError, DolminoError, RunFailed  # noqa: E402
+from dolmino_cli.errors import ConfigError, DataError, DolminoError, RunFailed, StorageError  # noqa: E402
 from dolmino_cli.train import tensor_file  # noqa: E402
 from dolmino_cli.train.soup import mean  # noqa: E402
 from dolmino_cli.train.soup.cook import cook  # noqa: E402
@@ -66,6 +67,31 @@ def test_sum_is_not_rounded_on_the_way(tmp_path: Path) -> None:
     parts = [{"w": torch.full((2,), value, dtype=torch.bfloat16)} for value in (256.0, 1.0, 1.0)]
     cook(plan_soup(opened(*(checkpoint(tmp_path / str(i), part) for i, part in enumerate(parts)))), tmp_path / "soup")
     assert load_file(tmp_path / "soup" / "model.safetensors")["w"].tolist() == [86.0, 86.0]
+
+
+def test_weights_that_the_disk_does_not_give_in_full_are_no_mean(tmp_path: Path) -> None:
+    """Of eight numbers one came: numpy would have added it to all of them."""
+    parts = [{"w": torch.arange(8, dtype=torch.float32)} for _ in range(2)]
+    ingredients = opened(*(checkpoint(tmp_path / str(i), part) for i, part in enumerate(parts)))
+    path = tmp_path / "1/model.safetensors"
+    path.write_bytes(path.read_bytes()[: -7 * 4])
+    with pytest.raises(StorageError, match=rf"^{path}: cannot be read: 1 of 8 numbers came"):
+        cook(plan_soup(ingredients), tmp_path / "soup")
+    assert not (tmp_path / "soup").exists()
+
+
+def test_a_checkpoint_that_the_disk_does_not_give_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = checkpoint(tmp_path / "a", tensors(1))
+    opens = Path.open
+
+    def refuse(path: Path, *arguments: str, **options: str) -> object:
+        if path.name == "model.safetensors":
+            raise OSError(errno.EIO, "Input/output error")
+        return opens(path, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StorageError, match=rf"^{folder}/model\.safetensors: cannot be read: Input/output error$"):
+        opened(folder)
 
 
 def test_files_are_cut_at_a_size_and_do_not_depend_on_the_ingredients_files(tmp_path: Path) -> None:
