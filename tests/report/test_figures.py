@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.report.figures.example_texts import TEXT_CHARACTERS, Example
 from dolmino_cli.report.figures.gathered import RunReport, gather
 from dolmino_cli.report.figures.overlaps import TaskHits
@@ -123,6 +124,16 @@ def test_damaged_attributes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "out" / "attributes" / "a.parquet"
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match=r"a.parquet: damaged"):
+        gather([str(tmp_path / "out")], examples=1)
+
+
+def test_attributes_that_the_disk_does_not_give_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    run_filter(tmp_path, {"a.jsonl": documents(1, 5)})
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", refuse)
+    with pytest.raises(StorageError, match=r"^cannot read .*/attributes/a\.parquet: Input/output error$"):
         gather([str(tmp_path / "out")], examples=1)
 
 

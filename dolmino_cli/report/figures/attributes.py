@@ -7,6 +7,7 @@ example lies in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,23 +72,17 @@ class Attributes:
     def open(self, shard: int) -> pq.ParquetFile:
         """One file. Raises DataError when it is damaged, StorageError when it cannot be read."""
         path = self.paths[shard]
-        with storage_errors("read", path):
-            try:
-                return pq.ParquetFile(open_seekable(path), buffer_size=1 << 20)
-            except pa.ArrowInvalid as error:
-                raise _damaged(path, error) from None
+        with _reading(path):
+            return pq.ParquetFile(open_seekable(path), buffer_size=1 << 20)
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, int, pa.RecordBatch]]:
         """(shard, row of the batch's first, batch) of all rows; a column that a file does not have is not in its batches."""
         for shard, path in enumerate(self.paths):
             file, row = self.open(shard), 0
-            with storage_errors("read", path):
-                try:
-                    for batch in file.iter_batches(_BATCH_ROWS, columns=_present(file, columns), use_threads=False):
-                        yield shard, row, batch
-                        row += len(batch)
-                except pa.ArrowInvalid as error:
-                    raise _damaged(path, error) from None
+            with _reading(path):
+                for batch in file.iter_batches(_BATCH_ROWS, columns=_present(file, columns), use_threads=False):
+                    yield shard, row, batch
+                    row += len(batch)
 
     def check_whole(self, documents: int) -> None:
         """Raise DataError unless there is a row per document that the ledger counts."""
@@ -112,9 +107,11 @@ class Attributes:
             for group in range(file.num_row_groups):
                 last = first + file.metadata.row_group(group).num_rows
                 here = [place for place in places if first <= place < last]
-                kept = _kept(file, group) if "kept" in columns else None
+                with _reading(self.paths[shard]):
+                    kept = _kept(file, group) if "kept" in columns else None
                 if here:
-                    table = file.read_row_group(group, columns=columns).take(pa.array([place - first for place in here]))
+                    with _reading(self.paths[shard]):
+                        table = file.read_row_group(group, columns=columns).take(pa.array([place - first for place in here]))
                     for place, record in zip(here, table.to_pylist(), strict=True):
                         if kept is not None:
                             before = kept_before + int(kept[: place - first].sum())
@@ -185,5 +182,11 @@ def _present(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
     return [column for column in columns if column.partition(".")[0] in have]
 
 
-def _damaged(path: str, error: Exception) -> DataError:
-    return DataError(f"damaged ({error}); run the command that wrote it again", path=path)
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Raises DataError when the file is damaged, StorageError when it cannot be read."""
+    try:
+        with storage_errors("read", path):
+            yield
+    except pa.ArrowInvalid as error:
+        raise DataError(f"damaged ({error}); run the command that wrote it again", path=path) from None
