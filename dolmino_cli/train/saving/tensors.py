@@ -9,7 +9,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
-from dolmino_cli.errors import ConfigError, DataError, first_line
+from dolmino_cli.errors import ConfigError, DataError, StorageError, first_line
 from dolmino_cli.train.model.build import TrainedModel
 from dolmino_cli.train.model.weights_in import named_weights
 from dolmino_cli.train.optimizer import AdamW
@@ -32,7 +32,7 @@ def tensors_of(weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistor
 
 
 def load_run(folder: Path, weights: dict[str, Tensor], optimizer: AdamW, history: SkipHistory | None, ranks: Ranks) -> None:
-    """Put a run back where its checkpoint stands. Raises DataError."""
+    """Put a run back where its checkpoint stands. Raises DataError, StorageError."""
     _load(folder, tensors_of(weights, optimizer, history), ranks)
     optimizer.moments_were_loaded()
 
@@ -57,7 +57,7 @@ def _load(folder: Path, tensors: dict[str, Any], ranks: Ranks) -> None:
             dcp.load(tensors, storage_reader=dcp.FileSystemReader(folder), process_group=ranks.saving_group)
         except (Exception, CheckpointException) as error:  # noqa: BLE001 - torch's is no Exception
             problem = f"cannot be read: {cause_of(error)}; remove it to go on from the one before"
-            raise DataError(problem, path=str(folder)) from None
+            raise _not_given(folder, error) or DataError(problem, path=str(folder)) from None
 
 
 def _check_names(folder: Path, tensors: dict[str, Any]) -> None:
@@ -65,7 +65,8 @@ def _check_names(folder: Path, tensors: dict[str, Any]) -> None:
     try:
         held = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
     except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes say
-        raise DataError(f"is not a checkpoint that can be read: {first_line(error)}; remove it", path=str(folder)) from None
+        problem = f"is not a checkpoint that can be read: {first_line(error)}; remove it"
+        raise _not_given(folder, error) or DataError(problem, path=str(folder)) from None
     for group, of in tensors.items():
         for name, tensor in _leaves(of, group):
             found = getattr(held.get(name), "size", None)
@@ -77,9 +78,21 @@ def _check_names(folder: Path, tensors: dict[str, Any]) -> None:
 
 def cause_of(error: BaseException) -> str:
     """What went wrong on the first rank where torch's checkpointing failed, in one line."""
-    wrapped = next(iter(error.failures.values()), None) if isinstance(error, CheckpointException) else None
-    cause = wrapped[0] if wrapped else error
+    cause = _cause(error)
     return first_line(cause if isinstance(cause, Exception) else Exception(str(cause)))
+
+
+def _cause(error: BaseException) -> BaseException:
+    wrapped = next(iter(error.failures.values()), None) if isinstance(error, CheckpointException) else None
+    return wrapped[0] if wrapped else error
+
+
+def _not_given(folder: Path, error: BaseException) -> StorageError | None:
+    """Where the disk failed, and not the checkpoint, which may be whole: nobody is to remove it for that."""
+    cause = _cause(error)
+    if not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError):
+        return None
+    return StorageError(f"{folder}: cannot be read: {cause.strerror or cause}; run the same command again")
 
 
 def _leaves(values: Any, prefix: str) -> list[tuple[str, Any]]:

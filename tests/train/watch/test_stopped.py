@@ -107,7 +107,7 @@ def test_a_signal_or_a_failure_of_one_ends_all_ranks_after_the_same_step(
         {
             "step": "part-00000.npy: is damaged",
             "warm-in": "part-00000.npy: is damaged",
-            "checkpoint": f"{newest}: is not a checkpoint that can be read: stale file handle; remove it",
+            "checkpoint": f"{newest}: cannot be read: stale file handle; run the same command again",
             "output": f"rank 1 does not find in {apart} what rank 0 wrote there; give an --output that all machines share",
         },
     ]
