@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from dolmino_cli.errors import ConfigError, DataError
+from dolmino_cli.errors import ConfigError, DataError, StorageError
 from dolmino_cli.train.run_file import Run
 from dolmino_cli.train.saving.checkpoints import checkpoints_of
 from tests.train.launched import finish, launch, run_ranks
@@ -55,7 +55,7 @@ def train_signalled(run: Run, failing: dict[str, Run], said: Path) -> None:
             asked = dataclasses.replace(each, output=f"{each.output}-of-1") if doing == "output" and second else each
             try:
                 train(asked, say=lambda text: None)
-            except (DataError, ConfigError) as error:
+            except (DataError, ConfigError, StorageError) as error:
                 failed[doing] = str(error)
             except SystemExit as left:
                 failed[doing] = f"left with {left.code}"
