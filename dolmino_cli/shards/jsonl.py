@@ -23,8 +23,6 @@ from dolmino_cli.shards.rows import RowLayout, as_document
 from dolmino_cli.shards.storage import open_bytes
 
 _COUNT_BYTES = 1 << 20
-# The bytes that can stand before a bracket that opens an object or array in another, and before a space in front of it.
-_BEFORE_VALUE = np.isin(np.arange(256), np.frombuffer(b"[:, \t\r", np.uint8))
 
 
 def read(path: str, options: ReadOptions) -> Iterator[tuple[Batch, list[Quarantined]]]:
@@ -92,7 +90,9 @@ class JsonlParts:
         records = self._options.records
         documents, chosen = _fast(block)
         if documents is not None:
-            return _batch(self.path, block, documents, chosen, records), []
+            batch = _batch(self.path, block, documents, chosen, records)
+            if not _any_too_deep(block, chosen, batch):
+                return batch, []
         documents, chosen, quarantined, written = _line_by_line(block, self._stream.problem, self._options.rows)
         batch = _batch(self.path, block, documents, chosen, False)
         return (replace(batch, record=pa.array(written, pa.large_binary())) if records else batch), quarantined
@@ -127,20 +127,15 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
         _binary(whole, np.array([0, len(whole)])).cast(pa.large_string())
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None, chosen
-    if len(documents) != len(chosen) or _any_too_deep(whole, starts, ends):
-        return None, chosen
-    return documents, chosen
+    return (documents if len(documents) == len(chosen) else None), chosen
 
 
-def _any_too_deep(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
-    """Is a line nested too deeply? Only those with so many brackets that can be JSON's own are looked at: few have them."""
-    opening = np.flatnonzero(buffer & 0xDF == ord("["))  # { too
-    before = buffer[opening - 1]  # of the very first bracket the buffer's end, which is none of these
-    opening = opening[_BEFORE_VALUE[np.where(before == ord(" "), buffer[opening - 2], before)]]
-    lines = np.searchsorted(starts, opening, side="right") - 1
-    last_of_many = lines[MOST_LEVELS - 1 :]
-    many = np.unique(last_of_many[last_of_many == lines[: len(last_of_many)]])
-    return any(nested_too_deeply(buffer[starts[line] : ends[line]].tobytes()) for line in many.tolist())
+def _any_too_deep(block: Lines, chosen: np.ndarray, batch: Batch) -> bool:
+    """Is a line nested too deeply? Only those are looked at that have room for so many brackets beside their text: few have."""
+    starts, ends = block.starts[chosen], block.ends[chosen]
+    text_bytes = np.diff(np.frombuffer(batch.text.buffers()[1], np.int64, len(batch) + 1))
+    roomy = np.flatnonzero(ends - starts - text_bytes > 2 * MOST_LEVELS)
+    return any(nested_too_deeply(block.buffer[starts[line] : ends[line]].tobytes()) for line in roomy.tolist())
 
 
 def _large(block: Lines, most_bytes: int) -> list[Quarantined]:
