@@ -21,7 +21,8 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 def stat(path: str) -> Shard | None:
     """The file at `path`; None where there is no file (a folder is not one)."""
-    return _found(path)
+    with storage_errors("look at", path):
+        return _shard(path, Path(path).name)
 
 
 def walk(root: str) -> Iterator[Shard]:
@@ -52,13 +53,8 @@ def matching(pattern: str) -> list[Shard]:
     That one leaves out, and says nothing of it, what is in a folder that it may not or cannot read: here it is a StorageError.
     """
     root = pattern[: len(pattern) - len(pattern.lstrip("/"))]
-    found = (_found(path) for path in set(_paths(root, re.sub("//+", "/", pattern[len(root) :]).split("/"))))
+    found = (stat(path) for path in set(_paths(root, re.sub("//+", "/", pattern[len(root) :]).split("/"))))
     return sorted((shard for shard in found if shard is not None), key=lambda shard: shard.path)
-
-
-def _found(path: str) -> Shard | None:
-    with storage_errors("look at", path):
-        return _shard(path, Path(path).name)
 
 
 def _paths(folder: str, parts: Sequence[str]) -> Iterator[str]:
