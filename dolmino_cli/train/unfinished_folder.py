@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dolmino_cli.errors import RunFailed
+from dolmino_cli.train import locks
 
 
 @contextmanager
@@ -46,12 +46,8 @@ def alone_in(folder: Path, *, making: Path) -> Iterator[Path]:
 
 def _lock(held: int, folder: Path, making: Path) -> None:
     busy = RunFailed(f"another process is writing {making}; wait until it has ended, or choose another folder")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise busy from None
-    except OSError:  # a file system that has no locks
-        pass
+    if not locks.take(held):
+        raise busy
     there = None
     with suppress(FileNotFoundError):
         there = folder.stat().st_ino

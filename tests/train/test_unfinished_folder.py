@@ -60,7 +60,7 @@ def test_a_folder_that_another_finishes_just_now_is_not_written_to(tmp_path: Pat
     def finished_before(held: int, how: int) -> None:
         (tmp_path / ".soup.partial").rename(tmp_path / "soup")
 
-    monkeypatch.setattr("dolmino_cli.train.unfinished_folder.fcntl.flock", finished_before)
+    monkeypatch.setattr("dolmino_cli.train.locks.fcntl.flock", finished_before)
     with pytest.raises(RunFailed, match="another process is writing"), unfinished(tmp_path / "soup"):
         pass
     assert names(tmp_path) == ["soup"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dolmino_cli.executors.local import Local
 from dolmino_cli.mix.for_training import open_mix
 from dolmino_cli.mix.prepare import prepare
 from dolmino_cli.mix.sampling import sample
+from dolmino_cli.train import locks
 from dolmino_cli.train.checkpoint_files import read_json_if_there
 from dolmino_cli.train.checkpoint_folder import checkpoint_folder
 from dolmino_cli.train.evaluation.metric_command import MetricCommand, last_json
@@ -154,8 +154,7 @@ def _in_turn(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from None
     try:
-        with suppress(OSError):  # a file system that has no locks
-            fcntl.flock(held, fcntl.LOCK_EX)
+        locks.take(held, wait=True)
         yield
     finally:
         os.close(held)

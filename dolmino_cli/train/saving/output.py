@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 import uuid
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError
+from dolmino_cli.train import locks
 from dolmino_cli.train.ranks import Ranks
 
 LOCK = ".lock"
@@ -52,9 +52,9 @@ def _opened(output: Path) -> int:
 
 def _lock(descriptor: int, output: Path, token: str, say: Callable[[str], None]) -> None:
     """Until it is closed; `token` is in it then."""
-    if not _is_free(descriptor):
+    if not locks.take(descriptor):
         say(f"waiting for another run that writes to {output}")
-        if not _patiently(lambda: _is_free(descriptor)):
+        if not _patiently(lambda: locks.take(descriptor)):
             raise RunFailed(f"another run writes to {output}; wait until it has ended, or give another --output")
     try:
         os.ftruncate(descriptor, 0)
@@ -62,16 +62,6 @@ def _lock(descriptor: int, output: Path, token: str, say: Callable[[str], None])
         os.fsync(descriptor)
     except OSError as error:
         raise StorageError(f"{output / LOCK} cannot be written: {error.strerror}; make room, and run again") from None
-
-
-def _is_free(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system that has no locks
-        pass
-    return True
 
 
 def _patiently(found: Callable[[], bool]) -> bool:
