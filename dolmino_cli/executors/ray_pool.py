@@ -29,10 +29,11 @@ _PROGRESS = "progress"
 
 @dataclass(kw_only=True, eq=False)
 class _Given:
-    """A task on its way, and how many workers died of it."""
+    """A task on its way, and how many workers died of it. `alone`: to be given to a worker that has no other."""
 
     task: Any
     deaths: int = 0
+    alone: bool = False
 
 
 @dataclass(kw_only=True, eq=False)
@@ -60,12 +61,16 @@ class _Left:
         self._waiting.extend(_Given(task=task) for task in islice(self._tasks, max(0, count - len(self._waiting))))
         return len(self._waiting) >= count
 
+    def next_is_alone(self) -> bool:
+        """Is the next one, which there must be, to be given alone?"""
+        return self._waiting[0].alone
+
     def take(self) -> _Given:
         """The next one; there must be one."""
         return self._waiting.popleft()
 
     def put_back(self, given: _Given) -> None:
-        """One whose worker died."""
+        """One whose worker died: the next one now."""
         self._waiting.appendleft(given)
 
     def drop(self) -> None:
@@ -124,12 +129,17 @@ class Pool:
         # A second task spares a worker the wait for the next one; near the end it would keep it from one that is idle.
         for depth in (1, 2):
             for member in self._members:
-                enough = 1 if depth == 1 else self.size
-                if member.ready and len(member.given) < depth and left.has(enough):
+                if not member.ready or len(member.given) >= depth:
+                    continue
+                if left.has(1) if depth == 1 else self._has_second(member, left):
                     given = left.take()
                     reference = member.actor.run.remote(given.deaths, function, given.task)
                     member.given.append((reference, given))
                     self._of[reference] = member
+
+    def _has_second(self, member: _Member, left: _Left) -> bool:
+        """Is there a second task for a worker that has one?"""
+        return left.has(self.size) and not member.given[0][1].alone and not left.next_is_alone()
 
     def _grow(self, left: _Left) -> None:
         starting = sum(not member.ready for member in self._members)
@@ -179,7 +189,11 @@ class Pool:
     def _lost(
         self, member: _Member, error: Exception, left: _Left, phase: Phase, counters: Counters
     ) -> Iterator[tuple[_Given, Outcome | WorkersKilled]]:
-        """A worker that is gone: what it had finished is taken, the task that it was at is held against it, the rest is not."""
+        """A worker that is gone: what it had finished is taken, and its death counted against the task that it was at.
+
+        Of two that are lost it may have been at either: what a worker said last can die with it. Each of them is given alone
+        from now on, so that the next death is known to be its own.
+        """
         if not member.ready:
             self._failed_starts += 1
             if self._failed_starts >= max(MOST_DEATHS, self.size):
@@ -194,15 +208,16 @@ class Pool:
                 lost.append(given)
         _count(member, member.settled, counters)
         self._forget(member)
-        for given in reversed(lost[1:]):
-            left.put_back(given)
-        for given in lost[:1]:
+        if len(lost) == 1:
+            (given,) = lost
             given.deaths += 1
-            if given.deaths < MOST_DEATHS:
-                counters.retries += 1
-                left.put_back(given)
-            else:
+            if given.deaths == MOST_DEATHS:
                 yield given, WorkersKilled(phase.name_of(given.task), deaths=given.deaths, how=_why(error))
+                return
+        counters.retries += bool(lost)
+        for given in reversed(lost):
+            given.alone = True
+            left.put_back(given)
 
     def _ask_for_progress(self) -> None:
         now = time.monotonic()

@@ -166,12 +166,13 @@ def test_a_task_that_kills_its_workers_fails_by_name_and_the_rest_is_done(
 ) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
-    executor = ray_tasks.DisturbedRay(asked_workers=1).disturb(folder=str(marks), kills={"web-2.jsonl.zst": 3})
+    executor = ray_tasks.DisturbedRay(asked_workers=1).disturb(folder=str(marks), kills={"web-2.jsonl.zst": 9})
     run = plan_run(recipe, list_shards([str(inputs)]), str(tmp_path / "out"), Options())
     with pytest.raises(RunFailed) as caught:
         list(execute(run, executor))
     assert str(caught.value) == "web-2.jsonl.zst: killed its worker 3 times (killed; out of memory?)"
     assert caught.value.exit_code == 1
+    assert len(list(marks.iterdir())) in (3, 4), "one more where it could not be told at first which task it was"
     assert read_json(tmp_path / "out/failures/web-2.jsonl.zst.json")["reason"] == str(caught.value)
     assert sorted(run.finished) == [f"web-{number}.jsonl.zst" for number in range(SHARDS) if number != 2]
     run_all(recipe, inputs, tmp_path / "out", Local())
