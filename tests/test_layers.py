@@ -10,10 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dolmino_cli"
 # Lowest first; names on one line may not import each other. design.md draws the same picture.
 LAYERS = [
     ["errors", "documents", "buffers", "siphash", "hidden"],
-    ["bundled", "hub", "strict_yaml"],
+    ["bundled", "hub", "strict_yaml", "kernels"],
     ["shards"],
     ["executors"],
-    ["kernels"],
     ["tokenizer"],
     ["stages"],
     ["recipe"],

@@ -15,8 +15,9 @@ from dolmino_cli.documents import Batch
 from dolmino_cli.errors import DataError
 from dolmino_cli.shards.compression import PlainBytes
 from dolmino_cli.shards.failures import storage_errors
-from dolmino_cli.shards.faults import DECODER, MOST_LEVELS, Document, Quarantined, fault, nested_too_deeply, parsed
+from dolmino_cli.shards.faults import MOST_LEVELS, Document, Quarantined, fault, nested_too_deeply, parsed
 from dolmino_cli.shards.formats import format_of
+from dolmino_cli.shards.json_columns import Columns, columns_of, decode
 from dolmino_cli.shards.lines import LineReader, Lines
 from dolmino_cli.shards.read_options import ReadOptions
 from dolmino_cli.shards.rows import RowLayout, as_document
@@ -88,13 +89,11 @@ class JsonlParts:
 
     def _decoded(self, block: Lines) -> tuple[Batch, list[Quarantined]]:
         records = self._options.records
-        documents, chosen = _fast(block)
-        if documents is not None:
-            batch = _batch(self.path, block, documents, chosen, records)
-            if not _any_too_deep(block, chosen, batch):
-                return batch, []
+        columns, chosen = _fast(block)
+        if columns is not None and not _any_too_deep(block, chosen, columns.written_bytes):
+            return _batch(self.path, block, columns, chosen, records), []
         documents, chosen, quarantined, written = _line_by_line(block, self._stream.problem, self._options.rows)
-        batch = _batch(self.path, block, documents, chosen, False)
+        batch = _batch(self.path, block, columns_of(documents), chosen, False)
         return (replace(batch, record=pa.array(written, pa.large_binary())) if records else batch), quarantined
 
     def lines_before(self) -> int:
@@ -109,7 +108,7 @@ class JsonlParts:
             return reader.lines
 
 
-def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
+def _fast(block: Lines) -> tuple[Columns | None, np.ndarray]:
     """The documents of a block without faults and the lines they stand on; None where each line must be looked at.
 
     Every line that is not empty begins with { and ends with }, so no value goes on across a newline (after } another
@@ -122,18 +121,17 @@ def _fast(block: Lines) -> tuple[list[Document] | None, np.ndarray]:
         return None, chosen
     whole = buffer[: int(block.ends[-1])]
     try:
-        documents = DECODER.decode_lines(whole.data)
-        # The decoder skips over strings it does not need without looking at their UTF-8.
+        # The decoder skips over strings that it does not make without looking at their UTF-8.
         _binary(whole, np.array([0, len(whole)])).cast(pa.large_string())
+        columns = decode(whole.data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None, chosen
-    return (documents if len(documents) == len(chosen) else None), chosen
+    return (columns if len(columns) == len(chosen) else None), chosen
 
 
-def _any_too_deep(block: Lines, chosen: np.ndarray, batch: Batch) -> bool:
+def _any_too_deep(block: Lines, chosen: np.ndarray, text_bytes: np.ndarray) -> bool:
     """Is a line nested too deeply? Only those are looked at that have room for so many brackets beside their text: few have."""
     starts, ends = block.starts[chosen], block.ends[chosen]
-    text_bytes = np.diff(np.frombuffer(batch.text.buffers()[1], np.int64, len(batch) + 1))
     roomy = np.flatnonzero(ends - starts - text_bytes > 2 * MOST_LEVELS)
     return any(nested_too_deeply(block.buffer[starts[line] : ends[line]].tobytes()) for line in roomy.tolist())
 
@@ -178,11 +176,11 @@ def _document(line: bytes, layouts: Sequence[RowLayout]) -> tuple[bytes, str, st
     return line, document.id, document.text
 
 
-def _batch(path: str, block: Lines, documents: list[Document], chosen: np.ndarray, records: bool) -> Batch:
+def _batch(path: str, block: Lines, columns: Columns, chosen: np.ndarray, records: bool) -> Batch:
     return Batch(
         shard=path,
-        id=pa.array([document.id for document in documents], pa.large_string()),
-        text=pa.array([document.text for document in documents], pa.large_string()),
+        id=columns.id,
+        text=columns.text,
         record=_records(block, chosen) if records else pa.nulls(len(chosen)),
         line=number_column(chosen + block.first),
     )

@@ -15,6 +15,8 @@ from dolmino_cli.errors import DataError, StorageError
 from dolmino_cli.shards.reading import Quarantined
 from tests.shards.make import line, packed, read
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 GOOD = line("a", "one")
 
 TOO_DEEP = "nested too deeply: more than 500 objects and arrays in each other"

@@ -18,6 +18,8 @@ from dolmino_cli.shards.lines import blocks
 from dolmino_cli.shards.reading import read_batches
 from tests.shards.make import line, packed, read
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 JSONL = [suffix for suffix, kind in FORMATS.items() if kind.kind == "jsonl"]
 A, B, C = line("a", "one"), line("b", "zwei \u2028 \u0085 \U0001f600", metadata={"x": [1, 2]}), line("c", "")
 ALL = [

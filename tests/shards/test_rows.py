@@ -13,6 +13,8 @@ from dolmino_cli.errors import ConfigError, DataError
 from dolmino_cli.shards.reading import read_batches
 from dolmino_cli.shards.rows import RowLayout
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 LAYOUTS = (RowLayout(text=("question", "answer")), RowLayout(text=("user", "assistant"), id=("set", "number")))
 ROWS = [
     {"question": "2 + 2?", "answer": "4", "level": 1.50},
