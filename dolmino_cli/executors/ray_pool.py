@@ -174,7 +174,8 @@ class Pool:
                 yield self._finished(member, given, value, counters)
             elif isinstance(value, tuple):
                 member.asking = None
-                _count(member, value, counters)
+                if value > member.said:  # it may come after the answer of a task that ended since
+                    _count(member, value, counters)
             else:
                 check_started(value, self._output)
                 member.ready, self._failed_starts = True, 0

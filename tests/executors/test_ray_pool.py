@@ -1,4 +1,4 @@
-"""Which task a worker died of, where what it said last was lost with it: a cluster of one worker, made up, in a forced order."""
+"""What a run makes of answers that are lost with their worker, or late: a cluster that is made up, in a forced order."""
 
 from __future__ import annotations
 
@@ -43,22 +43,39 @@ class _Actor:
     """A worker that says what became of its tasks when it has done all that it was given; if it dies, it says nothing."""
 
     waiting: list[tuple[_Reference, Any]] = field(default_factory=list)
+    asked: list[_Reference] = field(default_factory=list)
+    """For its progress; it answers when it has done its next tasks, with what it had done before them."""
+    documents: int = 0
+    started: bool = False
     dead: bool = False
 
     def __post_init__(self) -> None:
         version = ".".join(map(str, sys.version_info[:2]))
         started = Started(version=dolmino_cli.__version__, python=version, host="here", sees_output=True)
         self.start = SimpleNamespace(remote=lambda: self._later(lambda: started))
-        self.run = SimpleNamespace(remote=lambda _, function, task: self._later(lambda: _outcome(function(task))))
+        self.run = SimpleNamespace(remote=lambda _, function, task: self._later(lambda: self._outcome(function(task))))
+        self.progress = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._ask))
 
     def _later(self, call: Any) -> _Reference:
         reference = _Reference()
         self.waiting.append((reference, call))
         return reference
 
+    def _ask(self) -> _Reference:
+        self.asked.append(_Reference(value=(self.documents, self.documents)))
+        return self.asked[-1]
+
+    def _outcome(self, result: Any) -> Outcome:
+        self.documents += 1
+        return Outcome(result=result, progress=(self.documents, self.documents), troubles=s3_troubles.take())
+
     def work(self) -> None:
+        if not self.waiting:
+            for reference in self.asked:
+                reference.there = True
+            return
         try:
-            values = [call() for _, call in self.waiting]
+            self.started, values = True, [call() for _, call in self.waiting]
         except _Killed:
             self.dead, values = True, [_RayError("killed")] * len(self.waiting)
         for (reference, _), value in zip(self.waiting, values, strict=True):
@@ -66,24 +83,27 @@ class _Actor:
         self.waiting = []
 
 
-def _outcome(result: Any) -> Outcome:
-    return Outcome(result=result, progress=(0, 0), troubles=s3_troubles.take())
-
-
 class _Ray:
     exceptions = SimpleNamespace(RayError=_RayError, RayTaskError=_RayTaskError, RayActorError=_RayError)
 
     def __init__(self) -> None:
         self.actors: list[_Actor] = []
+        self.slow: set[int] = set()
+        """Workers, by number, that once started do nothing as long as another has something to say."""
 
     def start(self, *_: Any) -> _Actor:
         self.actors.append(_Actor())
         return self.actors[-1]
 
     def wait(self, references: list[_Reference], **_: Any) -> tuple[list[_Reference], list[_Reference]]:
-        for actor in self.actors:
-            actor.work()
-        return [reference for reference in references if reference.there][:1], []
+        for slow in (False, True):
+            for number, actor in enumerate(self.actors):
+                if (number in self.slow and actor.started) == slow:
+                    actor.work()
+            found = [reference for reference in references if reference.there]
+            if found:
+                break
+        return found[:1], []
 
     def get(self, reference: _Reference, timeout: float = 0) -> Any:
         assert reference.there
@@ -103,8 +123,8 @@ def made_up_ray(monkeypatch: pytest.MonkeyPatch) -> _Ray:
     return made_up
 
 
-def results(function: Any, tasks: Iterable[str], counters: Counters) -> dict[str, Any]:
-    pool = Pool(size=1, resources={"CPU": 1}, driver=Driver.here(), output="")
+def results(function: Any, tasks: Iterable[str], counters: Counters, *, workers: int = 1) -> dict[str, Any]:
+    pool = Pool(size=workers, resources={"CPU": 1}, driver=Driver.here(), output="")
     found = list(pool.run(function, tasks, phase=Phase(name="test"), counters=counters))
     assert len(found) == len(dict(found)), "each once"
     return dict(found)
@@ -144,3 +164,15 @@ def test_tasks_that_kill_once_are_done(made_up_ray: _Ray) -> None:
     counters = Counters(workers=1)
     assert results(function, "ABCD", counters) == {"A": "a", "B": "b", "C": "c", "D": "d"}
     assert counters.retries == 2
+
+
+def test_progress_that_is_heard_of_after_what_came_of_it_takes_nothing_back(
+    made_up_ray: _Ray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a worker that has no other task, while another goes on."""
+    monkeypatch.setattr(ray_pool, "_PROGRESS_EVERY_SECONDS", 0.0)
+    made_up_ray.slow = {1}
+    counters = Counters(workers=1)
+    assert results(str.lower, "AB", counters, workers=2) == {"A": "a", "B": "b"}
+    assert any(reference.there for actor in made_up_ray.actors for reference in actor.asked), "one was late"
+    assert counters.read() == (2, 2)
