@@ -149,7 +149,7 @@ def test_a_lost_node_and_killed_workers_change_nothing(
     executor.disturb(folder=str(marks), kills=kills, waits_on_node=node_of(cluster, third))
 
     def remove() -> None:
-        wait_until((marks / "waits").exists)
+        wait_until((marks / "waits").exists, 300)  # four workers start
         cluster.remove_node(third, allow_graceful=False)
 
     removing = threading.Thread(target=remove)
