@@ -49,6 +49,8 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 ReturnToService=2
 KillWait=2
+MessageTimeout=100
+BatchStartTimeout=120
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE State=UP
