@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dolmino_cli.executors.leases import Leases
-from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.executors.processes import wait_until
-from tests.executors.shares import end, start
+from tests.executors.shares import end, start, unfinished
 from tests.pipeline.make import RECIPE, line, read_json, tree, write_shard
 from tests.s3_server import S3Server
 
@@ -69,14 +67,12 @@ def test_one_of_three_alone_and_then_the_others(tmp_path: Path, inputs: Path, al
 
 
 def test_when_one_is_killed_the_others_do_its_share(tmp_path: Path, inputs: Path, alone: dict[str, bytes]) -> None:
-    # Somebody has one shard, so that the rest is never the whole, however late this process comes to kill.
-    lease = Leases(Output(str(tmp_path / "out"))).take("filter/0/00.jsonl.zst")
-    assert lease is not None
-    with lease:
+    with unfinished(tmp_path / "out", "filter/0/00.jsonl.zst"):
         first = start(*arguments(inputs, tmp_path / "out"), "--shard", "0/2", "-w", 2)
         wait_until(lambda: len(list((tmp_path / "out/ledger").rglob("*.json"))) >= 3)
         first.send_signal(signal.SIGKILL)
         first.communicate()
+    assert first.returncode == -signal.SIGKILL
     assert not (tmp_path / "out/ledger/0/00.jsonl.zst.json").exists()
     assert read_json(tmp_path / "out/run.json")["complete"] is False
     code, _, err = end(start(*arguments(inputs, tmp_path / "out"), "--shard", "1/2"))

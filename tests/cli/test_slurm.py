@@ -10,20 +10,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dolmino_cli.cli import run_slurm
 from dolmino_cli.executors import slurm
-from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.slurm import ArrayJob, Element
 from dolmino_cli.shards.output import Output
 from tests.cli.run import dolmino
 from tests.cluster.clusters import slurm_cluster
 from tests.executors.processes import wait_until
-from tests.executors.shares import end, start
+from tests.executors.shares import end, start, unfinished
 from tests.executors.slurm_cluster import SlurmCluster
 from tests.pipeline.make import RECIPE, line, read_json, tree, write_shard
 from tests.tokenizer.make import byte_level
@@ -108,19 +106,10 @@ def test_filter_and_retokenize_as_arrays_give_the_bytes_of_one_process(
     assert len(read_json(tmp_path / "array/arrays.json")["files"]) > 3  # type: ignore[arg-type]
 
 
-@contextmanager
-def unfinished(output: Path) -> Iterator[None]:
-    """Meanwhile somebody has a shard: the run is not done before the test comes to disturb it."""
-    lease = Leases(Output(str(output))).take("filter/00.jsonl.zst")
-    assert lease is not None
-    with lease:
-        yield
-
-
 def test_a_requeued_and_a_killed_element_change_nothing(
     tmp_path: Path, inputs: Path, alone: dict[str, str], cluster: SlurmCluster
 ) -> None:
-    with unfinished(tmp_path / "out"):
+    with unfinished(tmp_path / "out", "filter/00.jsonl.zst"):
         process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
         number = job_number(process)
         wait_until(lambda: f"{number}_1 RUNNING" in cluster.client("squeue", "-h", "-r", "-o", "%i %T"))
@@ -137,7 +126,7 @@ def test_a_requeued_and_a_killed_element_change_nothing(
 def test_all_elements_killed_are_submitted_once_more(
     tmp_path: Path, inputs: Path, alone: dict[str, str], cluster: SlurmCluster
 ) -> None:
-    with unfinished(tmp_path / "out"):
+    with unfinished(tmp_path / "out", "filter/00.jsonl.zst"):
         process = start(*command(inputs, tmp_path / "out"), *SLURM, **cluster.environment)
         number = job_number(process)
         wait_until(lambda: any((tmp_path / "out/ledger").glob("*")))

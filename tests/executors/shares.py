@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dolmino_cli.errors import DolminoError
+from dolmino_cli.executors.leases import Leases
 from dolmino_cli.executors.worker import take_environment
+from dolmino_cli.shards.output import Output
 
 
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
@@ -29,6 +32,17 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for it: exit code, standard output, standard error."""
     out, err = process.communicate(timeout=600)
     return process.returncode, out, err
+
+
+@contextmanager
+def unfinished(output: Path, task: str) -> Iterator[None]:
+    """Meanwhile this process has the task, and does not renew its lease: the others neither do it nor leave it to this one, so
+    that their run goes on for as long as a test takes to disturb it.
+    """
+    lease = Leases(Output(str(output)), expiry_seconds=1e6).take(task)
+    assert lease is not None
+    with lease:
+        yield
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
