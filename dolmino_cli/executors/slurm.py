@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +131,8 @@ def elements(number: str) -> list[Element]:
 
 def cancel_waiting(number: str) -> None:
     """Take back the elements of a job that have not begun. Where Slurm does not do it, they begin and find nothing to do."""
-    _slurm("scancel", "--state=PENDING", number)
+    with suppress(RunFailed):  # it did not answer: no reason for a run that is done to fail
+        _slurm("scancel", "--state=PENDING", number)
 
 
 def _slurm(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dolmino_cli.executors.slurm import ArrayJob, write_script
+from dolmino_cli.errors import RunFailed
+from dolmino_cli.executors.slurm import ArrayJob, cancel_waiting, elements, write_script
 
 
 def test_two_submissions_at_once_have_a_script_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +38,14 @@ def test_two_submissions_at_once_have_a_script_each(tmp_path: Path, monkeypatch:
     }
     for source, path in scripts.items():
         assert f"exec dolmino filter {source} " in path.read_text()
+
+
+def test_a_controller_that_does_not_answer_when_a_run_is_done_does_not_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(words: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(words, 60)
+
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(subprocess, "run", hang)
+    cancel_waiting("17")
+    with pytest.raises(RunFailed, match=r"squeue did not answer in 60 s"):
+        elements("17")
