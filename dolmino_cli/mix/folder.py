@@ -76,12 +76,15 @@ def begin(output: Output, request: Request, mark: Mark, scratch: Path) -> bool:
     process of this run may be using. What there is of another mix is removed: parts, whole or not, arrays.json, all of `scratch`.
     """
     leases = Leases(output)
-    while (marked := _marked(output)) != mark:
+    while _marked(output) != mark:
         lease = leases.take("begin")
         if lease is None:
             time.sleep(_POLL_SECONDS)
             continue
         with lease:
+            marked = _marked(output)
+            if marked == mark:  # since it was looked at: what there is now is of a process at work
+                break
             if look(output, request).complete:
                 return False
             if marked is None or marked.request_sha256 != mark.request_sha256:

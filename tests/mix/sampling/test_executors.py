@@ -10,6 +10,7 @@ import pytest
 
 from dolmino_cli.errors import ConfigError, RunFailed, StorageError
 from dolmino_cli.executors import failures
+from dolmino_cli.executors.leases import Lease, Leases
 from dolmino_cli.executors.local import Local
 from dolmino_cli.mix import folder
 from dolmino_cli.mix.prepare import prepare
@@ -130,6 +131,26 @@ def test_a_process_with_another_memory_budget_leaves_the_rows_of_those_at_work(t
         if mark is first:
             (scratch / mark.scratch).mkdir(parents=True)
         assert (scratch / "rows-of-4GiB").is_dir() == left
+
+
+def test_a_process_that_another_one_began_before_removes_nothing_of_it(
+    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has found that nobody began; the other has begun, and has first rows, when it comes to begin itself."""
+    request = prepare(made / "small.yaml", arrays_root=str(made / "tokens")).request
+    output, scratch, take = Output(str(tmp_path / "begun")), tmp_path / "scratch", Leases.take
+    mark = folder.Mark(request_sha256="ab", scratch="rows")
+
+    def late(leases: Leases, name: str) -> Lease | None:
+        monkeypatch.setattr(Leases, "take", take)
+        assert folder.begin(output, request, mark, scratch)
+        (scratch / "rows").mkdir(parents=True)
+        output.put("part-00000.npy", b"1234")
+        return take(leases, name)
+
+    monkeypatch.setattr(Leases, "take", late)
+    assert folder.begin(output, request, mark, scratch)
+    assert (scratch / "rows").is_dir() and output.exists("part-00000.npy")
 
 
 def test_a_part_that_was_removed_while_the_mix_was_written_is_missed(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
