@@ -20,6 +20,7 @@ import numpy as np
 
 from dolmino_cli import __version__
 from dolmino_cli.errors import RunFailed, StorageError
+from dolmino_cli.executors import failures
 from dolmino_cli.executors.attempt import attempt_all
 from dolmino_cli.executors.executor import Executor, Phase
 from dolmino_cli.executors.local import Local
@@ -150,6 +151,8 @@ def _make(prepared: Prepared, output: Output, scratch: Path, *, expected: Lock |
             # Of several processes the first that is done removes what others would still have read.
             if not folder.look(output, prepared.request).complete:
                 raise
+            for task in failures.names(output):  # what failed here for want of it is done
+                failures.forget(output, task)
     finished = folder.look(output, prepared.request).lock
     assert finished is not None, "a mix that is complete has a lock"
     return finished

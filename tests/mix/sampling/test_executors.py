@@ -51,8 +51,7 @@ def test_tasks_that_are_done_twice_killed_and_done_again_give_the_same_bytes(mad
 
 def test_several_processes_write_one_mix_together(made: Path) -> None:
     results = at_once(*(partial(one_of_several, made, number) for number in range(3)))
-    found = {name: data for name, data in contents(made / "together").items() if not name.startswith(".jobs")}
-    assert found == contents(made / "mix")
+    assert without_logs(made / "together") == contents(made / "mix")
     assert {result.lock.to_json() for result in results} == {(made / "mix/small.lock.json").read_bytes()}
 
 
@@ -73,6 +72,25 @@ def test_a_process_that_another_one_overtook_takes_the_finished_mix(made: Path, 
     result = make(made, "late", How(executor=OneOfSeveral(output=str(made / "late"), seed=0)))
     assert result.lock.to_json() == (made / "mix/small.lock.json").read_bytes()
     assert contents(made / "late") == contents(made / "mix")
+
+
+def test_nor_does_one_that_was_overtaken_while_it_wrote_parts_leave_records_of_failures(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(task: write_part.PartTask) -> object:
+        monkeypatch.setattr(sample, "write_part", write_part.write_part)
+        make(made, "late")
+        raise StorageError("scratch is not there any more")
+
+    monkeypatch.setattr(sample, "write_part", slow)
+    result = make(made, "late", How(executor=OneOfSeveral(output=str(made / "late"), seed=0)))
+    assert result.lock.to_json() == (made / "mix/small.lock.json").read_bytes()
+    assert without_logs(made / "late") == contents(made / "mix")
+
+
+def without_logs(folder: Path) -> dict[str, bytes]:
+    """What is in a mix, but for what is said of tasks that failed, and of how others are to know."""
+    return {name: data for name, data in contents(folder).items() if not name.startswith((".jobs", "logs/"))}
 
 
 def stopped(work: object, at: int) -> object:
