@@ -103,14 +103,12 @@ class ChatServer:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            if not await self._work(what, reader):
-                self.log.append(Seen(digest=digest, what=what))
-                return False
-            open_still = await self._answer(what, body, writer)
+            there_still = await self._work(what, reader)
+            # Before it is sent: a client may have used an answer before this thread has its next turn.
+            self.log.append(Seen(digest=digest, what=what))
+            return there_still and await self._answer(what, body, writer)
         finally:
             self.under_way -= 1
-        self.log.append(Seen(digest=digest, what=what))
-        return open_still
 
     async def _work(self, what: str, reader: asyncio.StreamReader) -> bool:
         """Take the time that an answer takes, for ever if it is slow; whether the client is still there afterwards."""

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.executors.processes import wait_until
 from tests.sources.rewriting.chat_server import OK, TROUBLES, ChatServer, misbehaving
 from tests.sources.rewriting.make import documents_of, stored_digests, write_documents, write_template
 
@@ -37,8 +38,10 @@ def test_2000_records_killed_five_times(tmp_path: Path) -> None:
     chooser = random.Random(4)
     kill_at = sorted(chooser.sample(range(RECORDS // 10, RECORDS - RECORDS // 10), KILLS))
     kills: list[tuple[int, set[str]]] = []  # where the server's log stood, and which answers were on the disk
-    with ChatServer(behave=misbehaving(4, troubles=MIXED_TROUBLES)) as server:
+    most = RECORDS  # answers that are given for now: a run is not done before it is killed, however late that is
+    with ChatServer(behave=misbehaving(4, troubles=MIXED_TROUBLES), held=lambda: len(server.usages) > most) as server:
         for answered in kill_at:
+            most = answered + CONCURRENCY
             process = start(inputs, template, output, server.url)
             while len(server.answered) < answered:
                 assert process.poll() is None, process.communicate()[0]
@@ -48,6 +51,8 @@ def test_2000_records_killed_five_times(tmp_path: Path) -> None:
             assert process.wait() == -signal.SIGKILL
             kills.append((len(server.log), set(stored_digests(output / "journal"))))
             assert 0 < len(kills[-1][1]) < RECORDS
+            most = RECORDS
+            wait_until(lambda: not server.under_way)
         process = start(inputs, template, output, server.url)
         report, _ = process.communicate(timeout=300)
     assert process.returncode == 0, report
