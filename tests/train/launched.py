@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import traceback
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -59,8 +58,7 @@ def run_ranks(world_size: int, work: Callable[..., None], *arguments: Any, error
 def kill(ranks: list[BaseProcess]) -> None:
     """kill -9, all of them."""
     for rank in ranks:
-        assert rank.pid is not None
-        os.kill(rank.pid, signal.SIGKILL)
+        rank.kill()  # which may have ended by itself, without the others
     for rank in ranks:
         rank.join(120)
 

@@ -49,6 +49,8 @@ def train_until_killed(before: list[Run], run: Run, killed_in: str, at_step: int
                 os.kill(os.getpid(), signal.SIGKILL)
 
         def step(self: Any, batch: Any) -> None:
+            if batch.step == at_step - 1 and self.saver._begun is not None:
+                self.saver._begun.written.result()  # so that it is published before the next step, however slow the disk is
             reached("step", batch.step == at_step)
             make_step(self, batch)
 
