@@ -43,8 +43,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_phases_are_reported_and_windows_counted(run) -> None:  # type: ignore[no-untyped-def]
     done = run("--sequence-length", 16, "--tokens-per-file", 4000)
     assert done.code == 0, done.err
-    phases = [line.split(",")[0:2] for line in done.err.splitlines()]
-    assert [":".join(phase[:1]) for phase in phases[:3]] == ["read: 1", "sort: 500/500 documents", "write: 15"]
+    last = {line.partition(":")[0]: line.split(",")[0] for line in done.err.splitlines()}  # a slow phase has more lines
+    assert list(last.values())[:3] == ["read: 1", "sort: 500/500 documents", "write: 15"]
     assert "windows of 16 tokens: 935; masked for repetition: 0 (0 %); tokens that fill none: 40 (0.27 %)" in done.out
     assert "note: 40 tokens (0.27 %) at the ends of 4 parts fill no window of 16 and are never trained on" in done.err
 
