@@ -40,6 +40,7 @@ def test_tensorboard_hides_what_a_run_that_goes_on_makes_again(tmp_path: Path) -
 def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("wandb", reason="needs the extra [tracking]")
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB__SERVICE_WAIT", "120")  # seconds for its own process to start, of which a busy machine may take 30
     run = dataclasses.replace(run_of(), watch=Watch(wandb_project="p"))
     (tracker,) = trackers_of(run, tmp_path, after_step=0)
     tracker.write(1, {"loss": 3.0})
