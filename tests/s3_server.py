@@ -47,9 +47,11 @@ class S3Server:
         return path
 
     def empty(self) -> None:
-        """Take all objects out of the bucket."""
-        for path in (self.folder / self.bucket).iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        """Take all objects out of the bucket, at once: an upload by a process that was killed may just come to its end."""
+        emptied = Path(tempfile.mkdtemp(dir=self.folder.parent))
+        (self.folder / self.bucket).rename(emptied / self.bucket)
+        (self.folder / self.bucket).mkdir(exist_ok=True)
+        shutil.rmtree(emptied, ignore_errors=True)
 
     def __enter__(self) -> S3Server:
         program = rclone()
