@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dolmino_cli.shards import s3
+from dolmino_cli.shards import folder_clock, s3
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.output import Output
-from dolmino_cli.shards.owner import owner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,7 @@ def listed_locally(root: Path) -> Iterator[Listed]:
     """As `listed`, of a local folder. To ask its clock makes it younger: one without files is not asked."""
     if root.is_dir():
         with storage_errors("list", str(root)):
-            yield from _below(str(root), "", functools.cache(lambda: _now(root)))
+            yield from _below(str(root), "", functools.cache(lambda: folder_clock.now(root)))
 
 
 def ages(output: Output, folder: str, suffix: str) -> dict[str, float]:
@@ -61,15 +59,3 @@ def _below(folder: str, prefix: str, now: Callable[[], float]) -> Iterator[Liste
                     status = entry.stat()
                     age_seconds = max(0.0, now() - status.st_mtime)
                     yield Listed(name=f"{prefix}{entry.name}", bytes=status.st_size, age_seconds=age_seconds)
-
-
-def _now(root: Path) -> float:
-    """The time by the clock of the machine that holds the folder, which stamps its files; by this one's where it is read-only."""
-    probe = root / f".clock.{time.monotonic_ns():x}.{owner()}.partial"
-    try:
-        probe.touch()
-        stamped = probe.stat().st_mtime
-    except OSError:
-        return time.time()
-    probe.unlink(missing_ok=True)
-    return stamped

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from dolmino_cli.errors import ConfigError, StorageError
-from dolmino_cli.shards import s3
+from dolmino_cli.shards import folder_clock, s3
 from dolmino_cli.shards.failures import storage_errors
 from dolmino_cli.shards.owner import owner
 
@@ -238,16 +238,12 @@ class Output:
         path = self.path(name)
         if self.is_s3:
             return s3.age_seconds(path)
-        probe = Path(self.path(f".clock.{owner()}.partial"))
         with storage_errors("look at", path):
             try:
                 written = Path(path).stat().st_mtime
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            probe.touch()
-            now = probe.stat().st_mtime
-            probe.unlink()
-            return now - written
+            return folder_clock.now(Path(self.root)) - written
 
     def read(self, name: str) -> bytes | None:
         """The whole file, or None where there is none. Raises StorageError."""
