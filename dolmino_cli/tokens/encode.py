@@ -25,8 +25,8 @@ from dolmino_cli.tokenizer.engine import Engine, EngineName, load_engine
 from dolmino_cli.tokenizer.reference import SpecialTokens
 from dolmino_cli.tokenizer.tokens import Tokens
 
-# 15 % faster here than 2 MiB, which no longer stays in the processor's cache between reading and encoding.
-_BATCH_BYTES = 1 << 20
+BATCH_BYTES = 2 << 20
+"""What is encoded at a time. 1 MiB is 8 % slower here, as each batch has its price, and 4 MiB takes new memory for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def encode_shard(
         batches = read_batches(
             shard,
             on_error=encoding.on_error,
-            batch_bytes=_BATCH_BYTES,
+            batch_bytes=BATCH_BYTES,
             records=False,
             max_document_bytes=encoding.max_document_bytes,
         )

@@ -13,6 +13,7 @@ from typing import Any
 from dolmino_cli.shards import ledger, storage
 from dolmino_cli.shards.ledger import LedgerEntry, OutputFile
 from dolmino_cli.shards.storage import Output
+from dolmino_cli.tokens import encode
 from dolmino_cli.tokens.arrays import ArrayFile
 from dolmino_cli.tokens.encode import Position, Tally
 
@@ -29,7 +30,7 @@ class Progress:
 
 
 def load(output: Output, name: str, recipe: Mapping[str, Any], input: Mapping[str, Any]) -> Progress:
-    """How far group `name` is: nowhere where it was begun with another recipe or input, or a file is not as it was."""
+    """How far group `name` is: nowhere where it was begun with another recipe, input or batch size, or a file is another."""
     entry = ledger.load(output, name, folder=_FOLDER)
     if entry is None or ledger.difference(entry, recipe=recipe, input=input):
         return Progress()
@@ -38,6 +39,8 @@ def load(output: Output, name: str, recipe: Mapping[str, Any], input: Mapping[st
         if found is None or found.bytes != written.bytes:
             return Progress()
     counts = entry.counts
+    if counts.get("batch_bytes") != encode.BATCH_BYTES:  # by another version: its batches are cut elsewhere
+        return Progress()
     quarantine = {name: OutputFile(**file) for name, file in counts["tally"].pop("quarantine_files").items()}
     return Progress(
         files=[ArrayFile(**file) for file in counts["files"]],
@@ -58,6 +61,7 @@ def save(output: Output, name: str, recipe: Mapping[str, Any], input: Mapping[st
         counts={
             "files": [asdict(file) for file in progress.files],
             "place": position.place,
+            "batch_bytes": encode.BATCH_BYTES,
             "batch": position.batch,
             "row": progress.row,
             "tally": asdict(position.tally),

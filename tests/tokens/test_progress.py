@@ -28,7 +28,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         encoded.append(len(batch))
         return real(batch, *more)
 
-    monkeypatch.setattr(encode, "_BATCH_BYTES", 700)
+    monkeypatch.setattr(encode, "BATCH_BYTES", 700)
     monkeypatch.setattr(encode, "_encode", counting)
     yield encoded
 
@@ -62,6 +62,31 @@ def test_killed_at_any_file(tmp_path: Path, small_batches: list[int], kill_at: i
     assert not (tmp_path / "out/parts").exists()
     # At most the file that was being written, the batch it began in, and the one that filled it.
     assert once <= sum(small_batches) <= once + 60
+
+
+def test_a_version_with_other_batches_begins_anew(
+    tmp_path: Path, small_batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, tokenizer = many_shards(tmp_path / "in"), byte_level(tmp_path / "tokenizer.json")
+    given: dict[str, Any] = {"tokenizer": str(tokenizer), "engine": "tokenizers", "tokens_per_file": 400}
+    monkeypatch.setattr("dolmino_cli.tokens.groups.PLAIN_BYTES_PER_TOKEN", 100.0)
+    retokenize([str(shards)], output=str(tmp_path / "whole"), **given)
+    saved = 0
+
+    def killing(*arguments: Any) -> None:
+        nonlocal saved
+        real(*arguments)
+        saved += 1
+        if saved == 5:
+            raise Killed
+
+    real = progress.save
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(progress, "save", killing)
+        retokenize([str(shards)], output=str(tmp_path / "out"), **given)
+    monkeypatch.setattr(encode, "BATCH_BYTES", 1500)
+    retokenize([str(shards)], output=str(tmp_path / "out"), **given)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("killed_in", "then"), [("forget", {}), ("save", {"workers": 2}), ("save", {"tokens_per_file": 10**6})])
