@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import pickle
+
 import numpy as np
 import pytest
 
@@ -107,6 +110,20 @@ def test_documents_of_equal_hash_are_taken_in_array_order() -> None:
     assert copies_of(selection, keys[:2], file=2, first_row=0)[0].tolist() == [False, False]
     # Masks are the same however the rows of a file are read.
     assert copies_of(selection, keys[:1], file=1, first_row=1)[0].tolist() == [False]
+
+
+def test_counts_are_unpickled_as_they_were_without_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are unpickled in threads; two that call `ast.parse` at once get a SystemError at times (Python 3.11)."""
+    counted = Histogram()
+    counted.add_documents(KEYS, LENGTHS)
+    counted.tokens[5] = 1 << 40
+    pickled = pickle.dumps(counted)
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", None)
+        back = pickle.loads(pickled)
+    assert (back.tokens == counted.tokens).all() and (back.documents == counted.documents).all()
+    assert back.tokens.dtype == counted.tokens.dtype == np.int64 and back.tokens.flags.writeable
+    assert len(pickled) < counted.tokens.nbytes // 100
 
 
 def test_a_smaller_target_takes_a_subset_of_a_larger_one() -> None:
